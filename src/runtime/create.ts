@@ -1,0 +1,108 @@
+import { open, rm } from 'node:fs/promises';
+import { InfrastructureError } from '../base/errors.ts';
+import { anyOfJson, specType } from '../containerd/any.ts';
+import { isAlreadyExists } from '../containerd/errors.ts';
+
+import type { Engine } from './engine.ts';
+import { writeEtcFiles } from './etc-files.ts';
+import { removeContainer } from './remove.ts';
+import { type RootfsMounts, throwaway } from './rootfs-mounts.ts';
+import { settled } from './settled.ts';
+import { type RuntimeSpec, runtimeSpec } from './spec.ts';
+import { explainFailedCreate } from './start-failure.ts';
+import type { ContainerRequest } from './types.ts';
+
+const taskDeadlineMs = 60_000;
+
+/**
+ * Log files, record, snapshot, task: what comes first is what a crash in between can be cleaned up by. No call is ever cancelled.
+ * A failure removes everything again, the log files too.
+ */
+export async function createContainer(engine: Engine, request: ContainerRequest): Promise<void> {
+  const spec = await specOf(engine, request);
+  await createLogFiles(request.logs);
+  try {
+    await createRecord(engine, request, spec);
+    await createRest(engine, request, spec);
+  } catch (error) {
+    await removeLogFiles(request.logs);
+    throw error;
+  }
+}
+
+async function specOf(engine: Engine, request: ContainerRequest): Promise<RuntimeSpec> {
+  const { cgroups, hardLimitOfOpenFiles } = await engine.facts();
+  const user = request.user === 'image' ? await engine.userOf(request.image) : { ...request.user, additionalGids: [] };
+  return runtimeSpec(request, user, { cgroups, hardLimitOfOpenFiles, arch: process.arch });
+}
+
+async function createRecord(engine: Engine, request: ContainerRequest, spec: RuntimeSpec): Promise<void> {
+  const { client, snapshotter, runtime } = engine;
+  const { id, labels, image } = request;
+  try {
+    const container = {
+      id,
+      labels,
+      image: image.name,
+      runtime,
+      spec: anyOfJson(specType, spec),
+      snapshotter,
+      snapshotKey: id,
+    };
+    await client.call('Containers.Create', { container });
+  } catch (error) {
+    if (isAlreadyExists(error)) {
+      throw new InfrastructureError(`there is a container ${id} already`, { hint: 'Ids are used once.', cause: error });
+    }
+    await removeContainer(engine, id, spec.linux.cgroupsPath);
+    throw error;
+  }
+}
+
+async function createRest(engine: Engine, request: ContainerRequest, spec: RuntimeSpec): Promise<void> {
+  let rootfs: RootfsMounts = [];
+  try {
+    rootfs = await createSnapshot(engine, request);
+    await writeEtcFiles(rootfs, request.hostname);
+    await createTask(engine, request, rootfs);
+  } catch (error) {
+    const explained = await explainFailedCreate(error, rootfs, spec, request.image.name);
+    await removeContainer(engine, request.id, spec.linux.cgroupsPath);
+    throw explained;
+  }
+}
+
+async function createSnapshot(engine: Engine, { id, image, labels }: ContainerRequest): Promise<RootfsMounts> {
+  const { client, snapshotter, runtime } = engine;
+  const { features } = await engine.facts();
+  const prepared = client.call('Snapshots.Prepare', { snapshotter, key: id, parent: image.chainId, labels });
+  await settled([
+    prepared,
+    // Keeps the exit status of a task that ends while containerd is down.
+    features.hasSandboxStore
+      ? client.call('Store.Create', { sandbox: { sandboxId: id, runtime, spec: anyOfJson(specType, {}), labels } })
+      : undefined,
+  ]);
+  return throwaway((await prepared).mounts);
+}
+
+async function createTask({ client, creating, runtime }: Engine, { id, logs }: ContainerRequest, rootfs: RootfsMounts) {
+  const task = { containerId: id, rootfs, stdout: logs.stdout, stderr: logs.stderr, options: runtime.options };
+  await creating.run(() => client.call('Tasks.Create', task, { deadlineMs: taskDeadlineMs }));
+}
+
+/** Readable by us alone; a file, link or anything else in their place is refused. */
+async function createLogFiles(logs: ContainerRequest['logs']): Promise<void> {
+  const create = async (path: string): Promise<void> => (await open(path, 'wx', 0o600)).close();
+  await create(logs.stdout);
+  try {
+    await create(logs.stderr);
+  } catch (error) {
+    await rm(logs.stdout, { force: true });
+    throw error;
+  }
+}
+
+async function removeLogFiles(logs: ContainerRequest['logs']): Promise<void> {
+  await settled([rm(logs.stdout, { force: true }), rm(logs.stderr, { force: true })]);
+}

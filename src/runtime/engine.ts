@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { Semaphore } from '../base/semaphore.ts';
+import { anyOf } from '../containerd/any.ts';
+import type { Containerd } from '../containerd/client.ts';
+import { type ContainerdVersion, probe } from '../containerd/version.ts';
+import type { ReadyImage } from '../image/types.ts';
+import { type ResolvedUser, resolveUser } from '../image/user.ts';
+import { type Cgroups, detectCgroups } from './cgroups.ts';
+
+export interface RuntimeOptions {
+  /** Name of the snapshotter that holds the images' layers. */
+  readonly snapshotter: string;
+  /** containerd's name of the runtime; `io.containerd.runc.v2` when absent. */
+  readonly runtimeName?: string;
+  /** Name in the daemon's PATH, or absolute path, of another OCI runtime that understands runc's command line, such as crun. */
+  readonly runtimeBinary?: string;
+  /** Where the OCI runtime keeps its state; the daemon's default is shared by every daemon of the host. */
+  readonly runtimeRoot?: string;
+  /** What the daemon says of itself; asked for when absent. */
+  readonly version?: ContainerdVersion;
+  /** How many tasks are created at the same time; twice the cores when absent, where throughput stops growing. */
+  readonly concurrentCreates?: number;
+}
+
+/** What every container of one runtime shares. */
+export interface Engine {
+  readonly client: Containerd;
+  readonly snapshotter: string;
+  /** Of the container record; the options of a task are the same. */
+  readonly runtime: { readonly name: string; readonly options: Any | null };
+  readonly creating: Semaphore;
+  /** Facts about the daemon and the host, found out once; a failure to find out is tried again. */
+  facts(): Promise<Facts>;
+  /** The image's own user; looked up once for an image. @throws UserError when the image names a user it does not have. */
+  userOf(image: ReadyImage): Promise<ResolvedUser>;
+}
+
+export interface Facts {
+  readonly features: ContainerdVersion['features'];
+  readonly cgroups: Cgroups;
+  readonly hardLimitOfOpenFiles: number;
+}
+
+export function createEngine(client: Containerd, options: RuntimeOptions): Engine {
+  let known: Promise<Facts> | undefined;
+  return {
+    client,
+    snapshotter: options.snapshotter,
+    runtime: { name: options.runtimeName ?? 'io.containerd.runc.v2', options: runcOptions(options) },
+    creating: new Semaphore(options.concurrentCreates ?? 2 * availableParallelism()),
+    facts: () => {
+      known ??= findFacts(client, options.version).catch((error: unknown) => {
+        known = undefined;
+        throw error;
+      });
+      return known;
+    },
+    userOf: rememberUsers(client),
+  };
+}
+
+const rememberedUsers = 200;
+
+/** What an image says about its users is a function of its layers and of the user it names. */
+function rememberUsers(client: Containerd): Engine['userOf'] {
+  const known = new Map<string, ResolvedUser>();
+  return async (image) => {
+    const key = `${image.snapshotter} ${image.chainId} ${image.config.user}`;
+    const user = known.get(key) ?? (await resolveUser(client, image));
+    known.set(key, user);
+    for (const oldest of known.keys()) {
+      if (known.size <= rememberedUsers) break;
+      known.delete(oldest);
+    }
+    return user;
+  };
+}
+
+type Any = ReturnType<typeof anyOf>;
+
+function runcOptions({ runtimeBinary, runtimeRoot }: RuntimeOptions): Any | null {
+  if (runtimeBinary === undefined && runtimeRoot === undefined) return null;
+  return anyOf('containerd.runc.v1.Options', {
+    ...(runtimeBinary !== undefined && { binaryName: runtimeBinary }),
+    ...(runtimeRoot !== undefined && { root: runtimeRoot }),
+  });
+}
+
+async function findFacts(client: Containerd, version: ContainerdVersion | undefined): Promise<Facts> {
+  const [{ features }, cgroups, limits] = await Promise.all([
+    version ?? probe(client),
+    detectCgroups(),
+    readFile('/proc/self/limits', 'utf8'),
+  ]);
+  return { features, cgroups, hardLimitOfOpenFiles: hardLimitOfOpenFiles(limits) };
+}
+
+/** From the text of `/proc/<pid>/limits`; infinite when it says `unlimited`. */
+export function hardLimitOfOpenFiles(limits: string): number {
+  const hard = /^Max open files\s+\S+\s+(\d+|unlimited)/m.exec(limits)?.[1];
+  return hard === undefined || hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
+}

@@ -1,0 +1,35 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
+
+/** The process between containerd and one container. */
+export interface Shim {
+  readonly pid: number;
+  /** Its bundle has been removed under it: no task can come of it any more, and no daemon knows it. */
+  readonly orphaned: boolean;
+}
+
+/** The shims that were started for a container, by their command line. Looks at every process of the host. */
+export async function shimsOf(namespace: string, id: string): Promise<readonly Shim[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const shims = await Promise.all(pids.map((pid) => shimAt(Number(pid), namespace, id)));
+  return shims.filter((shim) => shim !== undefined);
+}
+
+async function shimAt(pid: number, namespace: string, id: string): Promise<Shim | undefined> {
+  try {
+    const argv = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    const isShim = basename(argv[0] ?? '').startsWith('containerd-shim');
+    if (!isShim || flag(argv, '-id') !== id || flag(argv, '-namespace') !== namespace) return undefined;
+    return { pid, orphaned: (await readlink(`/proc/${pid}/cwd`)).endsWith(' (deleted)') };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // The process has ended since.
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
+  }
+}
+
+function flag(argv: readonly string[], name: string): string | undefined {
+  const at = argv.indexOf(name);
+  return at < 0 ? undefined : argv[at + 1];
+}

@@ -1,0 +1,51 @@
+import type { ResolvedUser } from '../image/user.ts';
+import { type Cgroups, cgroupsPath } from './cgroups.ts';
+import { maskedPaths, mountsOf, readonlyPaths } from './mounts.ts';
+import { processSpec } from './process.ts';
+import { resourcesOf } from './resources.ts';
+import { seccompProfile } from './seccomp.ts';
+import type { ContainerRequest } from './types.ts';
+
+/** What the spec depends on besides the request; read once per process. */
+export interface Host {
+  readonly cgroups: Pick<Cgroups, 'version' | 'swapAccounting'>;
+  /** Raising a limit above it needs a capability that root may lack. */
+  readonly hardLimitOfOpenFiles: number;
+  readonly arch: NodeJS.Architecture;
+}
+
+/** An OCI runtime spec (runtime-spec 1.0.2, config.md and config-linux.md), as far as it is ours. */
+export type RuntimeSpec = ReturnType<typeof runtimeSpec>;
+
+/**
+ * The OCI runtime spec of a container, with Docker's defaults. Pure. Network `none` is a network namespace of its own with nothing but
+ * a loopback interface.
+ * @throws UserError when the image cannot be run as it is: no command, an unsafe working directory, an oversized environment.
+ */
+export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host: Host) {
+  const process = processSpec(request, user, host.hardLimitOfOpenFiles);
+  const namespaces = ['pid', 'ipc', 'uts', 'mount', 'network', ...(host.cgroups.version === 'v2' ? ['cgroup'] : [])];
+  return {
+    ociVersion: '1.0.2',
+    process,
+    root: { path: 'rootfs', readonly: false },
+    hostname: request.hostname,
+    mounts: mountsOf(request),
+    linux: {
+      namespaces: namespaces.map((type) => ({ type })),
+      cgroupsPath: cgroupsPath(request.cgroupParent, request.id),
+      resources: resourcesOf(request.limits, host.cgroups.swapAccounting),
+      sysctl: request.policy === 'compatible' ? { ...dockerSysctls, ...request.sysctls } : request.sysctls,
+      seccomp: seccompProfile({
+        capabilities: process.capabilities.bounding,
+        arch: host.arch,
+        compat32: request.policy === 'compatible',
+      }),
+      maskedPaths,
+      readonlyPaths,
+    },
+  };
+}
+
+/** Harmless in a network namespace of one's own; Docker sets them since 20.10. */
+const dockerSysctls = { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' };

@@ -1,0 +1,61 @@
+import { constants } from 'node:os';
+import { sleep, within } from '../base/abort.ts';
+import { InfrastructureError } from '../base/errors.ts';
+import type { Containerd } from '../containerd/client.ts';
+import { type Cgroups, countProcesses } from './cgroups.ts';
+import { killTask, taskStatus } from './task.ts';
+
+export interface StopRequest {
+  readonly id: string;
+  readonly graceMs: number;
+  /** Settles when the task has exited or vanished. */
+  readonly exited: Promise<unknown>;
+  readonly cgroups: Cgroups;
+  /** Absent when it is not known; then only the task itself is waited for. */
+  readonly cgroup: string | undefined;
+}
+
+const boundMs = 10_000;
+const lookEveryMs = 20;
+const { SIGTERM, SIGKILL } = constants.signals;
+
+/**
+ * SIGTERM to the init process, the grace, SIGKILL to all; then until nothing of the container runs. A task that was never started is
+ * killed at once.
+ * @throws InfrastructureError reason `stuck` when something still runs ten seconds after SIGKILL.
+ */
+export async function stopTask(client: Containerd, request: StopRequest): Promise<void> {
+  const { id, graceMs } = request;
+  const ended = request.exited.then(
+    () => true,
+    () => true,
+  );
+  const status = await taskStatus(client, id);
+  if (status === 'running') await killTask(client, id, { signal: SIGTERM });
+  const endedInGrace = status === 'running' ? await within(ended, graceMs) : status !== 'created';
+  if (endedInGrace !== true) await killTask(client, id, { signal: SIGKILL, all: true });
+
+  const deadline = Date.now() + boundMs;
+  if ((await within(ended, boundMs)) !== true) throw stuck(id, 'its init process does not end');
+  await untilEmpty(request, deadline);
+}
+
+/** The kernel ends the other processes of the pid namespace right after init, yet not in the same instant. */
+async function untilEmpty({ id, cgroups, cgroup }: StopRequest, deadline: number): Promise<void> {
+  if (cgroup === undefined) return;
+  for (;;) {
+    const left = await countProcesses(cgroups, cgroup);
+    if (left === 0) return;
+    if (Date.now() > deadline) throw stuck(id, `${left} processes are left in the cgroup ${cgroup}`);
+    await sleep(lookEveryMs);
+  }
+}
+
+/** Killed, and still there: its place is not free again. */
+export function stuck(id: string, what: string, cause?: unknown): InfrastructureError {
+  return new InfrastructureError(`container ${id} could not be stopped: ${what}`, {
+    reason: 'stuck',
+    hint: 'Look for processes in uninterruptible sleep (state D), often on a file system that does not answer.',
+    cause,
+  });
+}
