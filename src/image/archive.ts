@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { UserError } from '../base/errors.ts';
+import type { Containerd } from '../containerd/client.ts';
+import { type DockerImage, dockerImages } from './archive-docker.ts';
+import { type Archive, ingestArchive } from './archive-ingest.ts';
+import { assemble, noSource } from './assemble.ts';
+import { ensureBlob } from './content.ts';
+import { invalid } from './document.ts';
+import { withLease } from './leased.ts';
+import { type Descriptor, type IndexEntry, parseManifest } from './manifest.ts';
+import { hostPlatform, selectManifest } from './platform.ts';
+import { saveImage } from './record.ts';
+import { parseReference } from './reference.ts';
+import type { ReadyImage } from './types.ts';
+import type { Workplace } from './workplace.ts';
+
+export interface ImportRequest {
+  /** Path of the archive, or its bytes. */
+  readonly source: string | Readable;
+  /** Reference to give the one image of the archive, instead of the names in it. */
+  readonly name?: string;
+}
+
+interface Found {
+  readonly target: Descriptor;
+  readonly names: readonly string[];
+}
+
+/**
+ * Imports every image of an OCI layout archive or of a `docker save` archive, plain or compressed with gzip or zstd, in one pass, and makes
+ * each ready to run under each of its names.
+ * @throws UserError when the archive is damaged, holds no image, or an image has no name
+ */
+export async function importArchive(
+  client: Containerd,
+  request: ImportRequest,
+  at: Workplace,
+): Promise<readonly ReadyImage[]> {
+  const given = request.name === undefined ? undefined : parseReference(request.name).name;
+  return withLease(client, at.emit, async (lease) => {
+    const archive = await ingestArchive(client, { source: request.source, lease, signal: at.signal });
+    const ready: ReadyImage[] = [];
+    for (const { target, names } of await findImages(client, { archive, lease, given, signal: at.signal })) {
+      const [name = ''] = names;
+      const source = noSource(name, 'The archive does not hold everything its image needs.');
+      const image = await assemble(client, { ...at, name, target, lease, source });
+      for (const each of names) {
+        await saveImage(client, each, target);
+        at.emit({ type: 'image', image: each, status: 'ready', digest: target.digest });
+        ready.push({ ...image, name: each });
+      }
+    }
+    return ready;
+  });
+}
+
+interface Finding {
+  readonly archive: Archive;
+  readonly lease: string;
+  readonly given: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+async function findImages(client: Containerd, { archive, lease, given, signal }: Finding): Promise<readonly Found[]> {
+  const entries = indexEntries(archive);
+  const docker = dockerImages(archive);
+  // Docker writes both; its index may lack the names that its own list has.
+  if (
+    docker.length > 0 &&
+    (entries.length === 0 || (given === undefined && !entries.some((entry) => namesOf(entry).length > 0)))
+  ) {
+    const images = named(docker, given, (image) => image.names);
+    return Promise.all(
+      images.map(async ({ item, names }) => ({
+        names,
+        target: await storeManifest(client, { image: item, lease, signal }),
+      })),
+    );
+  }
+  if (entries.length === 0)
+    throw invalid('the archive', 'it has neither an index.json nor a manifest.json with an image');
+  const chosen = given === undefined || entries.length === 1 ? entries : selectOne(entries);
+  return named(chosen, given, namesOf).map(({ item, names }) => ({ names, target: item }));
+}
+
+function indexEntries(archive: Archive): readonly IndexEntry[] {
+  const bytes = archive.documents.get('index.json');
+  if (bytes === undefined) return [];
+  const index = parseManifest(bytes, 'application/vnd.oci.image.index.v1+json', 'the index.json of the archive');
+  if (index.kind !== 'index') return [];
+  return index.manifests.filter(({ annotations }) => annotations['vnd.docker.reference.type'] === undefined);
+}
+
+function selectOne(entries: readonly IndexEntry[]): readonly IndexEntry[] {
+  const differ = new Set(entries.map(({ platform }) => JSON.stringify(platform))).size === entries.length;
+  const entry = selectManifest(entries, hostPlatform());
+  return differ && entry !== undefined ? [entry] : entries;
+}
+
+/** A full name if the archive has one; a bare tag is none. */
+function namesOf({ annotations }: IndexEntry): readonly string[] {
+  const full = annotations['io.containerd.image.name'];
+  const short = annotations['org.opencontainers.image.ref.name'];
+  if (full !== undefined) return [full];
+  return short !== undefined && /[/:]/.test(short) ? [short] : [];
+}
+
+function named<T>(items: readonly T[], given: string | undefined, namesIn: (item: T) => readonly string[]) {
+  if (given !== undefined && items.length > 1) {
+    throw new UserError(`the archive holds ${items.length} images, so they cannot all be called ${given}`);
+  }
+  return items.map((item) => {
+    const names = given === undefined ? namesIn(item).map((name) => parseReference(name).name) : [given];
+    if (names.length === 0)
+      throw new UserError('the archive has an image without a name', { hint: 'Give it one: --name repository:tag.' });
+    return { item, names };
+  });
+}
+
+async function storeManifest(
+  client: Containerd,
+  { image, lease, signal }: { image: DockerImage; lease: string; signal: AbortSignal },
+): Promise<Descriptor> {
+  const { manifest } = image;
+  const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
+  const descriptor = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: manifest.length };
+  const open = async (offset: number) =>
+    (async function* () {
+      yield manifest.subarray(offset);
+    })();
+  await ensureBlob(client, { lease, descriptor, kind: 'manifest', labels: {}, open, prove: async () => {}, signal });
+  return descriptor;
+}

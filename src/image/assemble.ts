@@ -1,0 +1,171 @@
+import { UserError } from '../base/errors.ts';
+import type { Emit } from '../base/events.ts';
+import type { Containerd } from '../containerd/client.ts';
+import { chainIds } from './chain.ts';
+import { type ParsedConfig, parseConfig } from './config.ts';
+import { type BlobRequest, ensureBlob, labelBlob, readBlob } from './content.ts';
+import { invalid } from './document.ts';
+import { unpackLayers } from './layers.ts';
+import { type Descriptor, type Manifest, maxConfigBytes, maxManifestBytes, parseManifest } from './manifest.ts';
+import { formatPlatform, hostPlatform, platformRank, selectManifest } from './platform.ts';
+import type { Turns } from './turns.ts';
+import type { ReadyImage } from './types.ts';
+
+export type BlobKind = BlobRequest['kind'];
+
+/** Where blobs come from that the content store does not have. */
+export interface BlobSource {
+  open(descriptor: Descriptor, kind: BlobKind, offset: number): Promise<AsyncIterable<Uint8Array>>;
+  /** Throws unless the source has the blob and gives it to us. */
+  prove(descriptor: Descriptor, kind: BlobKind): Promise<void>;
+  /** For new blobs, for example where they came from. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface Assembly {
+  /** Normalised reference: how the image is called in events and errors. */
+  readonly name: string;
+  /** The manifest or index the name stands for. */
+  readonly target: Descriptor;
+  readonly source: BlobSource;
+  /** Keeps everything until an image record does. */
+  readonly lease: string;
+  readonly snapshotter: string;
+  /** Bytes on disk that one unpacked layer may take. */
+  readonly maxLayerBytes: number;
+  readonly turns: Turns;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings an image's content into the store and its layers into snapshots; what is there already is used. Layers are downloaded three at
+ * a time while those below are applied. Garbage collection labels make each blob keep what it refers to.
+ * @throws UserError for an image that cannot run here, and whatever the source throws
+ */
+export async function assemble(client: Containerd, assembly: Assembly): Promise<ReadyImage> {
+  const { name, target, snapshotter, emit } = assembly;
+  emit({ type: 'image', image: name, status: 'pulling', digest: target.digest });
+  const { manifest } = await fetchManifest(client, assembly);
+  const config = await fetchConfig(client, assembly, manifest);
+  const chain = chainIds(config.diffIds);
+  await unpackLayers(client, {
+    ...assembly,
+    image: name,
+    layers: manifest.layers,
+    diffIds: config.diffIds,
+    chain,
+    fetch: (descriptor, onProgress, signal) =>
+      fetchBlob(client, { assembly, descriptor, kind: 'layer', onProgress, signal }),
+  });
+  const chainId = chain.at(-1) ?? '';
+  if (chainId !== '') {
+    await labelBlob(client, manifest.config.digest, { [`containerd.io/gc.ref.snapshot.${snapshotter}`]: chainId });
+  }
+  return {
+    name,
+    digest: target.digest,
+    configDigest: manifest.config.digest,
+    chainId,
+    snapshotter,
+    config: config.config,
+  };
+}
+
+async function fetchManifest(client: Containerd, assembly: Assembly): Promise<{ manifest: Manifest; digest: string }> {
+  const { target, name } = assembly;
+  const top = await fetchDocument(client, assembly, target);
+  if (top.kind === 'manifest') return { manifest: top, digest: target.digest };
+  const host = hostPlatform();
+  const entry = selectManifest(top.manifests, host);
+  if (entry === undefined) {
+    const offered = top.manifests
+      .flatMap(({ platform }) => (platform === undefined ? [] : [formatPlatform(platform)]))
+      .slice(0, 20);
+    throw invalid(name, `it is not made for ${formatPlatform(host)}, only for ${offered.join(', ') || 'nothing'}`);
+  }
+  const chosen = await fetchDocument(client, assembly, entry);
+  if (chosen.kind === 'index') throw invalid(name, 'it has an index within an index');
+  return { manifest: chosen, digest: entry.digest };
+}
+
+async function fetchDocument(client: Containerd, assembly: Assembly, descriptor: Descriptor) {
+  const { name } = assembly;
+  if (descriptor.size > maxManifestBytes) throw invalid(name, `its manifest is larger than ${maxManifestBytes} bytes`);
+  const kind = /index|list/.test(descriptor.mediaType) ? 'index' : 'manifest';
+  const bytes = await fetchSmall(client, { assembly, descriptor, kind });
+  const parsed = parseManifest(bytes, descriptor.mediaType, name);
+  await labelBlob(client, descriptor.digest, referenceLabels(parsed));
+  return parsed;
+}
+
+function referenceLabels(parsed: ReturnType<typeof parseManifest>): Readonly<Record<string, string>> {
+  const labels: Record<string, string> = {};
+  const refer = (path: string, { digest }: Descriptor): void => {
+    labels[`containerd.io/gc.ref.content.${path}`] = digest;
+  };
+  if (parsed.kind === 'index') for (const [index, child] of parsed.manifests.entries()) refer(`m.${index}`, child);
+  else {
+    refer('config', parsed.config);
+    for (const [index, layer] of parsed.layers.entries()) refer(`l.${index}`, layer);
+  }
+  return labels;
+}
+
+async function fetchConfig(client: Containerd, assembly: Assembly, manifest: Manifest): Promise<ParsedConfig> {
+  const { name } = assembly;
+  const parsed = parseConfig(await fetchSmall(client, { assembly, descriptor: manifest.config, kind: 'config' }), name);
+  const host = hostPlatform();
+  if (platformRank(parsed.platform, host) === undefined) {
+    throw invalid(
+      name,
+      `it is made for ${formatPlatform(parsed.platform) || 'nothing'}, not for ${formatPlatform(host)}`,
+    );
+  }
+  if (parsed.diffIds.length !== manifest.layers.length) {
+    throw invalid(name, `its config lists ${parsed.diffIds.length} layers, its manifest ${manifest.layers.length}`);
+  }
+  return parsed;
+}
+
+interface SmallBlob {
+  readonly assembly: Assembly;
+  readonly descriptor: Descriptor;
+  readonly kind: BlobKind;
+}
+
+async function fetchSmall(client: Containerd, blob: SmallBlob): Promise<Buffer> {
+  await fetchBlob(client, blob);
+  const bytes = await readBlob(client, blob.descriptor.digest, maxConfigBytes);
+  if (bytes === undefined || bytes.length !== blob.descriptor.size) {
+    throw invalid(blob.assembly.name, `${blob.descriptor.digest} has not the size that is announced`);
+  }
+  return bytes;
+}
+
+async function fetchBlob(
+  client: Containerd,
+  { assembly, descriptor, kind, onProgress, signal }: SmallBlob & Partial<BlobRequest>,
+) {
+  const { lease, source, turns } = assembly;
+  return turns.run(`blob ${descriptor.digest}`, signal ?? assembly.signal, () =>
+    ensureBlob(client, {
+      lease,
+      descriptor,
+      kind,
+      labels: source.labels,
+      open: (offset) => source.open(descriptor, kind, offset),
+      prove: () => source.prove(descriptor, kind),
+      signal: signal ?? assembly.signal,
+      ...(onProgress && { onProgress }),
+    }),
+  );
+}
+
+/** The source of an image that must be here already: it has nothing. */
+export function noSource(name: string, hint: string): BlobSource {
+  const refuse = async ({ digest }: Descriptor): Promise<never> => {
+    throw new UserError(`${name} is not complete: ${digest} is missing`, { reason: 'image_not_present', hint });
+  };
+  return { labels: {}, open: refuse, prove: refuse };
+}

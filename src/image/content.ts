@@ -1,0 +1,159 @@
+import { sleep } from '../base/abort.ts';
+import { InfrastructureError } from '../base/errors.ts';
+import type { Containerd } from '../containerd/client.ts';
+import { hasCode, isFailedPrecondition, isNotFound, isUnavailable } from '../containerd/errors.ts';
+import type { Descriptor } from './manifest.ts';
+import { Transient } from './transient.ts';
+import { ContentWriter, type Ingest } from './writer.ts';
+
+export interface BlobRequest {
+  readonly lease: string;
+  readonly descriptor: Descriptor;
+  /** What the blob is; with the digest it makes the ref, as containerd's own tools make it. */
+  readonly kind: 'index' | 'manifest' | 'config' | 'layer';
+  readonly labels: Readonly<Record<string, string>>;
+  /** The blob's bytes from `offset` on; may throw Transient at any time, and is then asked again for the rest. */
+  readonly open: (offset: number) => Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Throws unless the source has the blob. containerd offers content that only another namespace has pulled without a byte being sent;
+   * whoever may not fetch a blob must not get it that way.
+   */
+  readonly prove: () => Promise<void>;
+  readonly onProgress?: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+const maxIdleAttempts = 5;
+const lockedForMs = 30 * 60_000;
+
+/**
+ * Makes sure that the content store of the namespace has the blob, and that the lease keeps it. Partial content of an earlier attempt is
+ * gone on with; size and digest are verified. Answers whether bytes were written. Another writer of the same blob is waited for.
+ * @throws InfrastructureError when the source fails or gives something else, twice; whatever `open` throws; ContainerdError
+ */
+export async function ensureBlob(client: Containerd, request: BlobRequest): Promise<'written' | 'present'> {
+  const { lease, descriptor, kind, signal } = request;
+  const { digest, size } = descriptor;
+  const ingest: Ingest = { lease, ref: `${kind}-${digest}`, total: size, expected: digest };
+  for (let attempt = 1; ; attempt += 1) {
+    using writer = await openWhenFree(client, ingest, signal);
+    if (writer === undefined) return 'present';
+    try {
+      if (writer.offset > size) throw new WrongContent();
+      if (writer.offset === size) await request.prove();
+      await fill(writer, request);
+      await writer.commit(digest, request.labels);
+      return 'written';
+    } catch (error) {
+      if (!(error instanceof WrongContent) && !isFailedPrecondition(error)) throw error;
+      writer[Symbol.dispose]();
+      await abortIngest(client, ingest.ref);
+      if (attempt === 2) {
+        throw new InfrastructureError(`what was sent as ${digest} (${size} bytes) has another digest or size`, {
+          cause: error,
+          reason: 'wrong_content',
+        });
+      }
+    }
+  }
+}
+
+/** The bytes of a blob in the content store; `undefined` when it is not there, or longer than `limit`. */
+export async function readBlob(client: Containerd, digest: string, limit: number): Promise<Buffer | undefined> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const { data } of client.stream('Content.Read', { digest })) {
+      size += data.length;
+      if (size > limit) return undefined;
+      parts.push(data);
+    }
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+  return Buffer.concat(parts, size);
+}
+
+/** Sets labels on a blob and leaves its others as they are. */
+export async function labelBlob(
+  client: Containerd,
+  digest: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
+  const paths = Object.keys(labels).map((key) => `labels.${key}`);
+  if (paths.length > 0) await client.call('Content.Update', { info: { digest, labels }, updateMask: { paths } });
+}
+
+/** Opens a writer, waiting with growing pauses while another holds the ref. */
+async function openWhenFree(
+  client: Containerd,
+  ingest: Ingest,
+  signal: AbortSignal,
+): Promise<ContentWriter | undefined> {
+  const end = performance.now() + lockedForMs;
+  for (let pause = 16; ; pause = Math.min(pause * 2, 2000)) {
+    try {
+      return await ContentWriter.open(client, ingest, signal);
+    } catch (error) {
+      if (!isUnavailable(error) || performance.now() > end) throw error;
+      await expectLocked(client, ingest.ref);
+    }
+    await sleep(pause * (0.5 + Math.random()), signal);
+  }
+}
+
+/** The same code means "locked" and "no connection": a daemon that answers tells them apart. */
+async function expectLocked(client: Containerd, ref: string): Promise<void> {
+  try {
+    await client.call('Content.Status', { ref });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+async function fill(writer: ContentWriter, { descriptor, open, onProgress, signal }: BlobRequest): Promise<void> {
+  const { digest, size } = descriptor;
+  let idle = 0;
+  while (writer.offset < size) {
+    const start = writer.offset;
+    try {
+      for await (const chunk of await open(start)) {
+        if (writer.offset + chunk.length > size) throw new WrongContent();
+        await writer.write(chunk);
+        onProgress?.(writer.offset);
+      }
+      if (writer.offset < size)
+        throw new Transient(`the body of ${digest} ended after ${writer.offset} of ${size} bytes`);
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error;
+      idle = writer.offset > start ? 1 : idle + 1;
+      if (idle >= maxIdleAttempts) {
+        throw new InfrastructureError(`${digest} cannot be fetched: ${error.message}`, {
+          cause: error,
+          reason: 'registry_unavailable',
+        });
+      }
+      await sleep(100 * 2 ** idle, signal);
+    }
+  }
+}
+
+/** The bytes are not those of the descriptor: what was written is of no use. */
+class WrongContent extends Error {}
+
+/** The writer that was just given up may still be closing on the daemon's side: until then the abort fails. */
+async function abortIngest(client: Containerd, ref: string): Promise<void> {
+  for (let pause = 20; ; pause *= 2) {
+    try {
+      await client.call('Content.Abort', { ref });
+      return;
+    } catch (error) {
+      if (isNotFound(error)) return;
+      if (pause > longestAbortPauseMs || !(isUnavailable(error) || hasCode(error, 'UNKNOWN'))) throw error;
+    }
+    await sleep(pause);
+  }
+}
+
+const longestAbortPauseMs = 1_500;

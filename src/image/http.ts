@@ -1,0 +1,144 @@
+import {
+  type Agent,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestHttp,
+} from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { LookupFunction } from 'node:net';
+import { within } from '../base/abort.ts';
+import { InfrastructureError } from '../base/errors.ts';
+import { AddressRefused } from './address.ts';
+import { Transient } from './transient.ts';
+
+export interface HttpRequest {
+  readonly url: URL;
+  readonly method: 'GET' | 'HEAD';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly agent: Agent;
+  /** Bound of the time until the headers of the answer are here, connecting included. */
+  readonly timeoutMs: number;
+  readonly lookup?: LookupFunction;
+}
+
+export interface HttpResponse {
+  readonly url: URL;
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Address of the peer, when known. */
+  readonly address: string | undefined;
+  readonly body: IncomingMessage;
+}
+
+const connectTimeoutMs = 10_000;
+const idleTimeoutMs = 30_000;
+
+/**
+ * Sends one request and answers when the headers are here; redirects are answers like any other. The caller reads or destroys the body.
+ * @throws Transient when the network failed or a time limit passed, AddressRefused, or the signal's reason.
+ */
+export async function send(request: HttpRequest): Promise<HttpResponse> {
+  const { url, method, headers, signal, agent, lookup } = request;
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const options = {
+    method,
+    agent,
+    signal,
+    headers: { ...headers, 'accept-encoding': 'identity' },
+    ...(lookup && { lookup }),
+  };
+  const outgoing: ClientRequest = url.protocol === 'https:' ? requestHttps(url, options) : requestHttp(url, options);
+  const expire = (what: string, ms: number): NodeJS.Timeout =>
+    setTimeout(() => outgoing.destroy(new Transient(`${url.host} ${what} within ${Math.round(ms / 1000)} s`)), ms);
+  const connecting = expire('did not accept a connection', connectTimeoutMs);
+  const answering = expire('did not answer', request.timeoutMs);
+  outgoing.on('socket', (socket) => {
+    if (!socket.connecting) clearTimeout(connecting);
+    else socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
+  });
+  outgoing.on('response', resolve);
+  outgoing.on('error', reject);
+  outgoing.end();
+  try {
+    const body = await promise;
+    return { url, status: body.statusCode ?? 0, headers: body.headers, address: body.socket.remoteAddress, body };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asTransient(url, error);
+  } finally {
+    clearTimeout(connecting);
+    clearTimeout(answering);
+  }
+}
+
+/**
+ * The bytes of a body as they come. Time that the reader takes does not count as idle.
+ * @throws Transient when nothing comes for 30 s or the connection breaks, or the signal's reason.
+ */
+export async function* readBody(response: HttpResponse, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const chunks = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  try {
+    for (;;) {
+      const next = chunks.next();
+      next.catch(() => {});
+      const result = await within(next, idleTimeoutMs);
+      signal.throwIfAborted();
+      if (result === undefined) throw new Transient(`${response.url.host} sent nothing for ${idleTimeoutMs / 1000} s`);
+      if (result.done) return;
+      yield result.value;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asTransient(response.url, error);
+  } finally {
+    response.body.destroy();
+  }
+}
+
+export interface BodyBounds {
+  readonly limit: number;
+  /** A body that trickles in more slowly than this is as bad as none. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The whole body, or `undefined` when it is longer than `limit` bytes. @throws as {@link readBody} does */
+export async function readWhole(
+  response: HttpResponse,
+  { limit, timeoutMs, signal }: BodyBounds,
+): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  const end = performance.now() + timeoutMs;
+  let size = 0;
+  for await (const chunk of readBody(response, signal)) {
+    size += chunk.length;
+    if (size > limit) return undefined;
+    if (performance.now() > end) throw new Transient(`${response.url.host} did not finish its answer in time`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** Lets go of an answer whose body nobody wants; a short one is drained so that its connection can be used again. */
+export function discard(response: HttpResponse): void {
+  response.body.on('error', () => {});
+  if (Number(response.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= 65_536) response.body.resume();
+  else response.body.destroy();
+}
+
+/** What another try cannot mend is an error of its own; everything else that has a code is of the network. */
+function asTransient(url: URL, error: unknown): unknown {
+  if (error instanceof Transient || error instanceof AddressRefused) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) return error;
+  if (code === 'ENOTFOUND')
+    return new InfrastructureError(`the host ${url.host} is not known`, { cause: error, hint: 'Check its name.' });
+  if (/^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_TLS_)/.test(code)) {
+    const hint = 'Trust the authority that signed it through NODE_EXTRA_CA_CERTS.';
+    return new InfrastructureError(`the certificate of ${url.host} is refused: ${message}`, { cause: error, hint });
+  }
+  return new Transient(`${url.host}: ${message}`, { cause: error });
+}

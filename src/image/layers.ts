@@ -1,0 +1,94 @@
+import type { Emit } from '../base/events.ts';
+import { Semaphore } from '../base/semaphore.ts';
+import type { Containerd } from '../containerd/client.ts';
+import type { Descriptor } from './manifest.ts';
+import { type LayerProgress, layerProgress } from './progress.ts';
+import type { Turns } from './turns.ts';
+import { countUnpacked, unpackLayer } from './unpack.ts';
+
+export interface Layers {
+  readonly image: string;
+  /** From the bottom up, as are the two lists beside it. */
+  readonly layers: readonly Descriptor[];
+  readonly diffIds: readonly string[];
+  readonly chain: readonly string[];
+  readonly lease: string;
+  readonly snapshotter: string;
+  /** Bytes on disk that one unpacked layer may take. */
+  readonly maxLayerBytes: number;
+  readonly turns: Turns;
+  /** Brings a layer's blob into the content store. */
+  readonly fetch: (layer: Descriptor, onProgress: (bytes: number) => void, signal: AbortSignal) => Promise<unknown>;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+const downloadsAtOnce = 3;
+
+/**
+ * Makes sure that the whole chain is unpacked and kept by the lease. Layers below the highest present snapshot are not even fetched; the
+ * others are, three at a time, while those below them are applied. A layer that fails stops the others.
+ */
+export async function unpackLayers(client: Containerd, work: Layers): Promise<void> {
+  const { image, layers, diffIds, chain, lease, snapshotter, turns, emit, maxLayerBytes } = work;
+  const present = await countUnpacked(client, work, chain);
+  const progress = layers.map((layer) => layerProgress(emit, image, layer));
+  for (const layer of progress.slice(0, present)) layer.is('exists');
+
+  const stop = new AbortController();
+  const signal = AbortSignal.any([work.signal, stop.signal]);
+  const missing = layers.map((layer, index) => ({ layer, index })).slice(present);
+  const downloads = startDownloads(work, {
+    missing: missing.map(({ layer }) => layer),
+    progress: progress.slice(present),
+    signal,
+  });
+  try {
+    for (const { layer, index } of missing) {
+      const chainId = chain[index] as string;
+      const result = await turns.run(`snapshot ${snapshotter} ${chainId}`, signal, () =>
+        unpackLayer(client, {
+          lease,
+          snapshotter,
+          chainId,
+          parent: chain[index - 1] ?? '',
+          diffId: diffIds[index] as string,
+          layer,
+          maxBytes: maxLayerBytes,
+          downloaded: () => downloads[index - present] as Promise<void>,
+          onApply: () => progress[index]?.is('unpacking'),
+          image,
+          emit,
+          signal,
+        }),
+      );
+      progress[index]?.is(result === 'unpacked' ? 'unpacked' : 'exists');
+    }
+    await Promise.all(downloads);
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(downloads);
+    throw error;
+  }
+}
+
+interface Downloads {
+  readonly missing: readonly Descriptor[];
+  readonly progress: readonly LayerProgress[];
+  readonly signal: AbortSignal;
+}
+
+function startDownloads(work: Layers, { missing, progress, signal }: Downloads): readonly Promise<void>[] {
+  const slots = new Semaphore(downloadsAtOnce);
+  return missing.map((layer, index) => {
+    const { downloading, is } = progress[index] as LayerProgress;
+    const download = slots.run(async () => {
+      signal.throwIfAborted();
+      await work.fetch(layer, downloading, signal);
+      is('downloaded');
+    });
+    // Whoever applies the layer sees the failure; until then it must not count as unhandled.
+    download.catch(() => {});
+    return download;
+  });
+}

@@ -1,0 +1,47 @@
+import { InfrastructureError } from '../base/errors.ts';
+import type { Containerd } from '../containerd/client.ts';
+import { assemble, type BlobSource } from './assemble.ts';
+import { withLease } from './leased.ts';
+import { saveImage } from './record.ts';
+import type { Reference } from './reference.ts';
+import type { Registry, Resolved } from './registry.ts';
+import type { ReadyImage } from './types.ts';
+import type { Workplace } from './workplace.ts';
+
+/**
+ * Pulls what the registry resolved the reference to: lease, content, snapshots, image record, end of the lease. A crash in between leaves
+ * only what the lease holds. @throws as Registry and assemble do
+ */
+export async function pullImage(
+  client: Containerd,
+  { reference, registry, target, at }: { reference: Reference; registry: Registry; target: Resolved; at: Workplace },
+): Promise<ReadyImage> {
+  const { name } = reference;
+  return withLease(client, at.emit, async (lease) => {
+    const image = await assemble(client, { ...at, name, target, lease, source: registrySource(registry, reference) });
+    await saveImage(client, name, target);
+    at.emit({ type: 'image', image: name, status: 'ready', digest: image.digest });
+    return image;
+  });
+}
+
+function registrySource(registry: Registry, { domain, path }: Reference): BlobSource {
+  return {
+    labels: { [`containerd.io/distribution.source.${domain}`]: path },
+    prove: ({ digest }, kind) =>
+      registry.prove(digest, kind === 'manifest' || kind === 'index' ? 'manifests' : 'blobs'),
+    async open(descriptor, kind, offset) {
+      if (kind !== 'manifest' && kind !== 'index') return registry.blob(descriptor.digest, offset);
+      const bytes = await registry.manifest(descriptor);
+      if (bytes.length !== descriptor.size) {
+        throw new InfrastructureError(
+          `the registry ${registry.host} sent ${bytes.length} bytes for ${descriptor.digest}, which has ${descriptor.size}`,
+          { reason: 'wrong_content' },
+        );
+      }
+      return (async function* () {
+        yield bytes.subarray(offset);
+      })();
+    },
+  };
+}

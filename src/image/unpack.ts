@@ -1,0 +1,125 @@
+import { InfrastructureError } from '../base/errors.ts';
+import type { Emit } from '../base/events.ts';
+import { ulid } from '../base/ids.ts';
+import { Scope } from '../base/scope.ts';
+import type { Containerd } from '../containerd/client.ts';
+import { isAlreadyExists, isNotFound } from '../containerd/errors.ts';
+import type { Mount } from '../gen/containerd.ts';
+import { labelBlob } from './content.ts';
+import { invalid } from './document.ts';
+import type { Descriptor } from './manifest.ts';
+import { watchUnpack } from './watch.ts';
+
+export interface LayerUnpack {
+  readonly lease: string;
+  readonly snapshotter: string;
+  readonly chainId: string;
+  /** Chain id of the layers below; empty for the lowest. */
+  readonly parent: string;
+  readonly diffId: string;
+  readonly layer: Descriptor;
+  /** Bytes on disk that the unpacked layer may take. */
+  readonly maxBytes: number;
+  /** Resolves when the layer's blob is in the content store. Not awaited when the snapshot exists already. */
+  readonly downloaded: () => Promise<void>;
+  readonly onApply: () => void;
+  /** The image's name, for errors. */
+  readonly image: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+const applyDeadlineMs = 60 * 60_000;
+const maxAttempts = 3;
+
+/**
+ * Makes sure that the committed snapshot `chainId` exists, and that the lease keeps it. containerd applies the layer; what it unpacked
+ * must have the diff id that the image's config promises. Another client that does the same at the same time is no conflict.
+ * @throws UserError when the layer is not what the config says, ContainerdError, or what `downloaded` throws
+ */
+export async function unpackLayer(client: Containerd, unpack: LayerUnpack): Promise<'unpacked' | 'present'> {
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    unpack.signal.throwIfAborted();
+    try {
+      await unpackOnce(client, unpack);
+      return 'unpacked';
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      if (await keepSnapshot(client, unpack, unpack.chainId)) return 'present';
+    }
+  }
+  throw new InfrastructureError(`the snapshot ${unpack.chainId} appears and disappears; something else is removing it`);
+}
+
+/** How many of the chain's snapshots exist already, counted from the bottom; those are put under the lease. */
+export async function countUnpacked(
+  client: Containerd,
+  keeper: { readonly lease: string; readonly snapshotter: string },
+  chain: readonly string[],
+): Promise<number> {
+  for (let count = chain.length; count > 0; count -= 1) {
+    const id = chain[count - 1] as string;
+    if ((await snapshotExists(client, keeper.snapshotter, id)) && (await keepSnapshot(client, keeper, id)))
+      return count;
+  }
+  return 0;
+}
+
+/** Whether a committed snapshot of this name exists. */
+export async function snapshotExists(client: Containerd, snapshotter: string, name: string): Promise<boolean> {
+  try {
+    const { info } = await client.call('Snapshots.Stat', { snapshotter, key: name });
+    return info?.kind === 'COMMITTED';
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+async function unpackOnce(client: Containerd, unpack: LayerUnpack): Promise<void> {
+  const { lease, snapshotter, chainId, parent } = unpack;
+  const key = `extract-${ulid()} ${chainId}`;
+  const labels = { 'containerd.io/snapshot.ref': chainId };
+  await using scope = new Scope(unpack.emit);
+  scope.own(`snapshot ${key}`, () => removeSnapshot(client, snapshotter, key));
+  const { mounts } = await client.call('Snapshots.Prepare', { snapshotter, key, parent, labels }, { lease });
+  await unpack.downloaded();
+  unpack.onApply();
+  await apply(client, unpack, { key, mounts });
+  await client.call('Snapshots.Commit', { snapshotter, name: chainId, key, labels }, { lease });
+  scope.abandon();
+  await labelBlob(client, unpack.layer.digest, { 'containerd.io/uncompressed': unpack.diffId });
+}
+
+async function apply(
+  client: Containerd,
+  unpack: LayerUnpack,
+  onto: { key: string; mounts: readonly Mount[] },
+): Promise<void> {
+  const { layer, diffId, image } = unpack;
+  const { mediaType, digest, size } = layer;
+  const request = { diff: { mediaType, digest, size }, mounts: onto.mounts, syncFs: true };
+  const { applied } = await watchUnpack(client, { ...unpack, key: onto.key }, (signal) =>
+    client.call('Diff.Apply', request, { signal, deadlineMs: applyDeadlineMs }),
+  );
+  if (applied?.digest === diffId) return;
+  throw invalid(image, `its layer ${digest} unpacks to ${applied?.digest}, but its config promises ${diffId}`);
+}
+
+/** Puts a snapshot under the lease; false when it is gone. Before that it may be collected at any time, afterwards it cannot be. */
+async function keepSnapshot(
+  client: Containerd,
+  { lease, snapshotter }: { readonly lease: string; readonly snapshotter: string },
+  id: string,
+): Promise<boolean> {
+  await client.call('Leases.AddResource', { id: lease, resource: { id, type: `snapshots/${snapshotter}` } });
+  return snapshotExists(client, snapshotter, id);
+}
+
+async function removeSnapshot(client: Containerd, snapshotter: string, key: string): Promise<void> {
+  try {
+    await client.call('Snapshots.Remove', { snapshotter, key });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
