@@ -1,0 +1,112 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../base/errors.ts';
+import type { TableExport, TableInfo } from '../../job/storage.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Engine } from './engine/client.ts';
+import type { Selection } from './engine/protocol.ts';
+import type { ProjectFolder } from './folder.ts';
+import { columnMetadataOf, metadataOf } from './metadata.ts';
+import type { ProjectParts } from './parts.ts';
+import { dataFile, readTableState, rowsOf, type TableState } from './table-state.ts';
+import { claim } from './targets.ts';
+import { isoTime, millisecondsOf } from './times.ts';
+
+/** The longest value a preview shows, in characters. */
+const previewCharacters = 1000;
+/** The most rows it shows. */
+const previewRows = 1000;
+
+export function tableInfo(catalogue: Catalogue, id: string, url: string): TableInfo | undefined {
+  return catalogue.read(() => {
+    const table = readTableState(catalogue, id);
+    if (table === undefined) return undefined;
+    const metadata = metadataOf(catalogue, 'table', id);
+    const description = metadata.findLast(({ key }) => key === 'KBC.description')?.value;
+    return {
+      id,
+      uri: `${url}/v2/storage/tables/${id}`,
+      name: id.slice(id.lastIndexOf('.') + 1),
+      ...(description !== undefined && { description }),
+      primaryKey: table.primaryKey,
+      distributionKey: table.distributionKey,
+      columns: table.columns,
+      created: isoTime(table.created),
+      lastChangeDate: isoTime(table.lastChange),
+      lastImportDate: isoTime(table.lastImport),
+      rowsCount: table.rows,
+      dataSizeBytes: table.segments.reduce((bytes, segment) => bytes + segment.bytes, 0),
+      metadata,
+      columnMetadata: columnMetadataOf(catalogue, id),
+    };
+  });
+}
+
+/** All tables' ids, or those of a bucket. */
+export function tableIds(catalogue: Catalogue, bucket?: string): readonly string[] {
+  const rows =
+    bucket === undefined
+      ? catalogue.all('SELECT id FROM tables ORDER BY id')
+      : catalogue.all('SELECT id FROM tables WHERE bucket = ? ORDER BY id', bucket);
+  return rows.map(({ id }) => id as string);
+}
+
+/** Writes the table as CSV to a path that does not exist yet. @throws UserError for an unknown table or column, or a date that is none */
+export async function exportTable(
+  { catalogue, folder, engine }: Pick<ProjectParts, 'catalogue' | 'folder' | 'engine'>,
+  request: TableExport,
+  signal?: AbortSignal,
+): Promise<{ readonly rows: number }> {
+  const table = existingTable(catalogue, request.table);
+  const selection = selectionOf(table, request);
+  if (table.segments.length > 0) {
+    const rows = rowsOf(table, (data) => join(folder.tables, dataFile(data)));
+    return engine.call('exportCsv', { rows, selection, target: request.path }, signal);
+  }
+  const header = selection.columns.map((column) => `"${column}"`).join(',');
+  await claim(request.path);
+  await writeFile(request.path, `${header}\n`);
+  return { rows: 0 };
+}
+
+/** The first rows, a thousand at most, long values cut. @throws UserError for an unknown table */
+export async function previewTable(
+  catalogue: Catalogue,
+  folder: ProjectFolder,
+  engine: Engine,
+  id: string,
+  limit: number,
+): Promise<{ readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] }> {
+  const table = existingTable(catalogue, id);
+  const { columns } = table;
+  if (table.segments.length === 0) return { columns, rows: [] };
+  const rows = rowsOf(table, (data) => join(folder.tables, dataFile(data)));
+  const selection = { columns, limit: Math.min(limit, previewRows) };
+  const preview = await engine.call('preview', { rows, selection, maxCharacters: previewCharacters });
+  return { columns, rows: preview.rows };
+}
+
+function existingTable(catalogue: Catalogue, id: string): TableState {
+  const table = catalogue.read(() => readTableState(catalogue, id));
+  if (table !== undefined) return table;
+  throw new UserError(`there is no table ${id}`, { hint: 'List the tables with `componentd storage ls`.' });
+}
+
+function selectionOf(table: TableState, request: TableExport): Selection {
+  const columns = request.columns.length === 0 ? table.columns : request.columns;
+  const used = request.where === undefined ? columns : [...columns, request.where.column];
+  const unknown = used.filter((column) => !table.columns.includes(column));
+  if (unknown.length > 0) {
+    throw new UserError(`table ${table.id} has no column ${unknown.join(', ')}`, {
+      hint: `Its columns are ${table.columns.join(', ')}.`,
+    });
+  }
+  return {
+    columns,
+    ...(request.where !== undefined && { where: request.where }),
+    ...(request.changedSince !== undefined && {
+      changedSince: millisecondsOf(request.changedSince, `${table.id}, changed since`),
+    }),
+    ...(request.limit !== undefined && { limit: request.limit }),
+  };
+}
