@@ -1,0 +1,52 @@
+import type { Config } from '../config.ts';
+import { type Containerd, connectContainerd } from '../containerd/client.ts';
+import { type ContainerdVersion, probe } from '../containerd/version.ts';
+import { createImages } from '../image/images.ts';
+import type { Engine } from '../job/types.ts';
+import { detectCgroups, emptyCgroups, makeCgroup, removeCgroupParents } from '../runtime/cgroups.ts';
+import { createRuntime } from '../runtime/container.ts';
+import { followLog } from '../runtime/logs.ts';
+import { freeSpaceGuard } from '../runtime/space.ts';
+
+/** The tenant's namespace in containerd: the one function that knows how they correspond. */
+export function namespaceOf(tenant: string): string {
+  return tenant === 'default' ? 'componentd' : `componentd-${tenant}`;
+}
+
+/** A containerd that has answered. */
+export interface ConnectedNode {
+  readonly client: Containerd;
+  readonly version: ContainerdVersion;
+}
+
+/** Connects for the tenant. The namespace itself is made with its first image. @throws InfrastructureError naming the socket when containerd does not answer. */
+export async function openContainerd(config: Config): Promise<ConnectedNode> {
+  const client = connectContainerd({ address: config.address, namespace: namespaceOf(config.tenant) });
+  try {
+    return { client, version: await probe(client) };
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/** What jobs need of the machine, on this containerd. */
+export function createJobEngine({ client, version }: ConnectedNode, config: Config): Engine {
+  const { snapshotter } = config;
+  const images = createImages(client, { snapshotter });
+  const cgroups = detectCgroups();
+  cgroups.catch(() => undefined);
+  return {
+    runtime: createRuntime(client, { snapshotter, version }),
+    followLog,
+    ensureImage: (request, call) => images.ensure(request, call),
+    makeCgroup: async (path) => makeCgroup(await cgroups, path),
+    removeCgroup: async (path) => removeCgroupParents(await cgroups, path, '/'),
+    guardFreeSpace: (path, signal) => freeSpaceGuard({ path }, signal),
+  };
+}
+
+/** Names of the cgroups right below `parent` that hold nothing. */
+export async function findEmptyCgroups(parent: string): Promise<readonly string[]> {
+  return emptyCgroups(await detectCgroups(), parent);
+}

@@ -1,0 +1,65 @@
+import { type ClassifiedError, classify } from '../base/errors.ts';
+import { fanOut } from '../base/events.ts';
+import { executeJob } from '../job/attempt.ts';
+import type { JobFolder } from '../job/folder.ts';
+import type { JobResult } from '../job/types.ts';
+import { openRecord } from '../sinks/record.ts';
+import type { Sink } from '../sinks/sink.ts';
+import { type ConnectedNode, createJobEngine } from './compose.ts';
+import { printJson } from './output.ts';
+import type { OpenProject } from './project.ts';
+import { describeResult } from './result-text.ts';
+import { createScreen } from './screen.ts';
+import type { Session } from './session.ts';
+
+export interface Execution {
+  readonly folder: JobFolder;
+  readonly resumed: boolean;
+  readonly project: OpenProject;
+  readonly node: ConnectedNode;
+}
+
+const flushMs = 2_000;
+
+/** Runs a job folder to its result on this terminal, prints the result, and sets the exit code. Closes the folder. */
+export async function executeAndPrint(execution: Execution, session: Session): Promise<void> {
+  const { folder } = execution;
+  const screen = createScreen(session);
+  try {
+    const result = await execute(execution, screen, session);
+    await screen.close(flushMs);
+    if (session.json) printJson({ type: 'result', ...result });
+    else describeResult(result, session);
+    session.exitWith(result.exitCode);
+  } finally {
+    await screen.close(flushMs);
+    await folder.journal[Symbol.asyncDispose]();
+  }
+}
+
+async function execute(
+  { folder, resumed, project, node }: Execution,
+  screen: Sink,
+  session: Session,
+): Promise<JobResult> {
+  const { config } = session;
+  const { storage, cipher } = project;
+  const unrecorded = new AbortController();
+  const onFailure = (error: Error): void => unrecorded.abort(classify(error) satisfies ClassifiedError);
+  const record = await openRecord(folder.recordPath, { onFailure });
+  try {
+    return await executeJob(folder, resumed, {
+      engine: createJobEngine(node, config),
+      storage,
+      cipher,
+      emit: fanOut([record.emit, screen.emit]),
+      signal: AbortSignal.any([session.signal, unrecorded.signal]),
+      settings: config,
+      offsets: record.offset,
+      flush: () => record.flush(1000),
+      pace: screen.ready,
+    });
+  } finally {
+    await record.close();
+  }
+}

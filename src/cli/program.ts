@@ -1,0 +1,84 @@
+import { Command, CommanderError } from 'commander';
+import { classify, exitCodeOf, UsageError } from '../base/errors.ts';
+import { componentCommand } from './component.ts';
+import { configCommand } from './config.ts';
+import { imageCommand } from './image.ts';
+import { initCommand } from './init.ts';
+import { printError } from './output.ts';
+import { planCommand } from './plan.ts';
+import { resumeCommand } from './resume.ts';
+import { runCommand } from './run.ts';
+import { type Session, sessionOf, type Verb } from './session.ts';
+import { storageCommand } from './storage.ts';
+import { sweepCommand } from './sweep.ts';
+import { version } from './version.ts';
+
+const verbs: Readonly<Record<string, Verb>> = {
+  init: initCommand,
+  run: runCommand,
+  resume: resumeCommand,
+  plan: planCommand,
+  image: imageCommand,
+  storage: storageCommand,
+  component: componentCommand,
+  config: configCommand,
+  sweep: sweepCommand,
+};
+
+/** Runs one command line; answers its exit code. Nothing is thrown: every error has been printed. */
+export async function runCli(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const program = new Command('componentd')
+    .description('Runs containerised data components on containerd, without Docker.')
+    .version(version, '--version', 'print the version')
+    .option('--address <socket>', "containerd's socket (also CONTAINERD_ADDRESS)")
+    .option('--project <folder>', 'project folder of the embedded Storage (also COMPONENTD_PROJECT)')
+    .option('--state-dir <folder>', 'where jobs keep their journal and data (also COMPONENTD_STATE_DIR)')
+    .option('--json', 'print NDJSON: events, then one object with the result')
+    .option('--quiet', 'print results and errors only')
+    .addHelpText('after', afterHelp)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+  const exit = { code: 0 };
+  const session = (): Session => sessionOf(program.opts(), signal, exit);
+  try {
+    // Declaring a verb takes time, and a command line has one; without a known one all of them are needed, for help and suggestions.
+    const [asked] = program.parseOptions([...argv]).operands;
+    for (const [name, declare] of Object.entries(verbs)) {
+      if (asked === undefined || !Object.hasOwn(verbs, asked) || name === asked) declare(program, session);
+    }
+    overrideAll(program);
+    await program.parseAsync([...argv], { from: 'user' });
+    return exit.code;
+  } catch (thrown) {
+    const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
+    if (error === undefined) return 0;
+    printError(classify(error), { json: argv.includes('--json') });
+    return exitCodeOf(error);
+  }
+}
+
+const afterHelp = `
+Exit codes:
+  0 success · 1 the job's author must act · 2 the component's author or we · 3 the operator · 64 wrong command line · 130, 143 stopped
+
+Start here:
+  componentd init --project ./project
+  componentd component add component.json --project ./project
+  componentd run acme.my-component --config 1 --project ./project`;
+
+function usageError(error: CommanderError): UsageError | undefined {
+  if (error.exitCode === 0) return undefined;
+  if (error.code === 'commander.help') return new UsageError('a verb is missing', { hint: 'See `componentd --help`.' });
+  return new UsageError(error.message.replace(/^error: /, ''), {
+    hint: 'See `componentd --help`, or `--help` after the verb.',
+  });
+}
+
+/** Subcommands do not inherit these. */
+function overrideAll(command: Command): void {
+  for (const child of command.commands) {
+    child.exitOverride().configureOutput({ outputError: () => undefined });
+    overrideAll(child);
+  }
+}

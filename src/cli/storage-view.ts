@@ -1,0 +1,65 @@
+import { UsageError, UserError } from '../base/errors.ts';
+import { formatBytes, truncate } from '../sinks/format.ts';
+import { listBuckets } from '../storage/local/buckets.ts';
+import { previewTable, tableIds } from '../storage/local/tables.ts';
+import { print, printJson, printTable, shown } from './output.ts';
+import { withProject } from './project.ts';
+import type { Session } from './session.ts';
+
+const filesShown = 100;
+
+/** Buckets and tables, then the newest files. */
+export async function listAll({ config, json }: Session): Promise<void> {
+  await withProject(config, async ({ storage }) => {
+    const { catalogue } = storage.parts;
+    const tables = await Promise.all(tableIds(catalogue).map((id) => storage.table(id)));
+    const found = tables.filter((table) => table !== undefined);
+    const files = await storage.findFiles({ limit: filesShown });
+    if (json) return printJson({ type: 'result', buckets: listBuckets(catalogue), tables: found, files });
+    if (found.length === 0) print('No tables. Load one with `componentd storage import`.');
+    else {
+      printTable(
+        ['TABLE', 'ROWS', 'SIZE', 'COLUMNS', 'LAST IMPORT'],
+        found.map((table) => [
+          table.id,
+          String(table.rowsCount),
+          formatBytes(table.dataSizeBytes),
+          String(table.columns.length),
+          table.lastImportDate,
+        ]),
+      );
+    }
+    if (files.length === 0) return;
+    print('');
+    printTable(
+      ['FILE', 'NAME', 'SIZE', 'TAGS'],
+      files.map((file) => [String(file.id), file.name, formatBytes(file.sizeBytes), file.tags.join(', ')]),
+    );
+  });
+}
+
+/** What a table is, and its first rows. */
+export async function showTable(id: string, rowsText: string, { config, json }: Session): Promise<void> {
+  if (!/^\d{1,6}$/.test(rowsText)) throw new UsageError(`--rows needs a whole number, not "${rowsText}"`);
+  await withProject(config, async ({ storage }) => {
+    const table = await storage.table(id);
+    if (table === undefined) throw new UserError(`there is no table "${id}"`, { hint: 'See `componentd storage ls`.' });
+    const { catalogue, folder, engine } = storage.parts;
+    const { columns, rows } = await previewTable(catalogue, folder, engine, id, Number(rowsText));
+    if (json) return printJson({ type: 'result', table, preview: rows });
+    print(
+      `${shown(table.id)}: ${table.rowsCount} rows, ${formatBytes(table.dataSizeBytes)}, last import ${table.lastImportDate}`,
+    );
+    if (table.primaryKey.length > 0) print(`primary key: ${shown(table.primaryKey.join(', '))}`);
+    print('');
+    printTable(
+      columns,
+      rows.map((row) => row.map(oneLine)),
+    );
+  });
+}
+
+/** A value on one line of a table. */
+function oneLine(value: string): string {
+  return truncate(JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"'), 40);
+}

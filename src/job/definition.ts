@@ -1,0 +1,179 @@
+import { ApplicationError, formatProblem, type Problem } from '../base/errors.ts';
+import { at, isJsonArray, type Json, JsonSyntaxError, parseJson } from '../base/json.ts';
+import { readDocument } from '../base/schema.ts';
+import type { Component } from '../gen/component.schema.js';
+import * as componentSchema from '../gen/component.schema.js';
+
+/** A component's definition with the contract's defaults filled in (contract 1.1 to 1.4). Plain data. */
+export interface ComponentDefinition {
+  readonly id: string;
+  readonly type?: string;
+  readonly features: readonly string[];
+  readonly dataTypesSupport: 'authoritative' | 'hints' | 'none';
+  readonly image: ImageDefinition;
+  /** Bytes of the container's limit: `m` counts MiB, `g` counts 1000 MiB. */
+  readonly memoryBytes: number;
+  /** The limit as messages name it, for example `256M`. */
+  readonly memoryText: string;
+  readonly configurationFormat: 'json' | 'yaml';
+  /** The definition's 0, no limit, and anything longer is 2,000,000: what a timer can still count. */
+  readonly processTimeoutSeconds: number;
+  readonly forwardToken: boolean;
+  readonly forwardTokenDetails: boolean;
+  readonly injectEnvironment: boolean;
+  readonly defaultBucket: boolean;
+  readonly defaultBucketStage: 'in' | 'out';
+  /** As written, `#` values still encrypted; `{}` when the definition has none. */
+  readonly imageParameters: Json;
+  /** Absent when the definition does not say. */
+  readonly network?: 'none' | 'bridge' | 'no-internet';
+  readonly synchronousActions: readonly string[];
+  readonly logging: {
+    readonly type: 'standard' | 'gelf';
+    readonly gelfServerType: 'tcp' | 'udp' | 'http';
+    readonly noApplicationErrors: boolean;
+    readonly verbosity: Readonly<Record<string, 'none' | 'camouflage' | 'normal' | 'verbose'>>;
+  };
+  readonly staging: { readonly input: StagingInput; readonly output: StagingOutput };
+}
+
+export interface ImageDefinition {
+  readonly type: 'dockerhub' | 'quayio' | 'aws-ecr' | 'registry' | 'builder';
+  readonly uri: string;
+  /** Never empty. */
+  readonly tag: string;
+  /** `sha256:…`. */
+  readonly digest?: string;
+  /** Of the registry; the password as stored, possibly encrypted under the component's scope. */
+  readonly credentials?: { readonly username: string; readonly password: string; readonly server?: string };
+}
+
+const longestTimeout = 2_000_000;
+
+type StagingInput = 'local' | 's3' | 'abs' | 'none' | 'workspace-snowflake' | 'workspace-bigquery';
+type StagingOutput = 'local' | 'none' | 'workspace-snowflake' | 'workspace-bigquery';
+
+/**
+ * Reads a definition; keys that the contract does not know are ignored.
+ * @throws ApplicationError with every problem: a wrong definition is its author's to mend, never the job author's.
+ */
+export function parseDefinition(document: string | Json, name = 'component definition'): ComponentDefinition {
+  const json = typeof document === 'string' ? parseText(document, name) : document;
+  const { value, problems } = readDocument(componentSchema, json, { source: name });
+  if (problems.length > 0) throw wrongDefinition(name, problems);
+  const definition = typed(value as Component, at(json, 'data', 'image_parameters'));
+  const more = crossProblems(definition, value as Component, name);
+  if (more.length > 0) throw wrongDefinition(name, more);
+  return definition;
+}
+
+/** The image's name and tag in Docker's grammar; an empty override counts as none. */
+export function imageReference(definition: ComponentDefinition, tagOverride?: string): string {
+  const { type, uri, tag } = definition.image;
+  const name = type === 'quayio' && !uri.startsWith('quay.io/') ? `quay.io/${uri}` : uri;
+  return `${name}:${tagOverride || tag}`;
+}
+
+/** Every character outside letters, digits and `-` becomes `-`: the id in bucket and container names. */
+export function sanitizedId(componentId: string): string {
+  return componentId.replace(/[^A-Za-z0-9-]/gu, '-');
+}
+
+function parseText(text: string, name: string): Json {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw wrongDefinition(name, [{ message: error.detail, source: name, line: error.line, column: error.column }]);
+  }
+}
+
+function wrongDefinition(name: string, problems: readonly Problem[]): ApplicationError {
+  return new ApplicationError(`The ${name} is wrong: ${problems.map(formatProblem).join('; ')}`, {
+    problems,
+    reason: 'definition',
+  });
+}
+
+function typed(
+  { id, type, features, dataTypesConfiguration, data }: Component,
+  imageParameters: Json | undefined,
+): ComponentDefinition {
+  const { definition, logging, staging_storage: staging } = data;
+  const memory = memoryMegabytes(data.memory ?? '256m');
+  const username = definition.repository?.username;
+  const password = definition.repository?.['#password'];
+  const server = definition.repository?.server;
+  const isNothing =
+    imageParameters === undefined ||
+    imageParameters === null ||
+    (isJsonArray(imageParameters) && imageParameters.length === 0);
+  return {
+    id,
+    ...(type !== undefined && { type }),
+    features: features ?? [],
+    dataTypesSupport: dataTypesConfiguration?.dataTypesSupport ?? 'none',
+    image: {
+      type: definition.type,
+      uri: definition.uri,
+      tag: definition.tag || 'latest',
+      ...(definition.digest && { digest: `sha256:${definition.digest}` }),
+      ...(username !== undefined &&
+        password !== undefined && { credentials: { username, password, ...(server !== undefined && { server }) } }),
+    },
+    memoryBytes: memory * 2 ** 20,
+    memoryText: `${memory}M`,
+    configurationFormat: data.configuration_format ?? 'json',
+    processTimeoutSeconds: Math.min(
+      data.process_timeout === 0 ? longestTimeout : (data.process_timeout ?? 3600),
+      longestTimeout,
+    ),
+    forwardToken: data.forward_token ?? false,
+    forwardTokenDetails: data.forward_token_details ?? false,
+    injectEnvironment: data.inject_environment ?? false,
+    defaultBucket: data.default_bucket ?? false,
+    defaultBucketStage: data.default_bucket_stage ?? 'in',
+    imageParameters: isNothing ? new Map() : imageParameters,
+    ...(data.network !== undefined && { network: data.network }),
+    synchronousActions: data.synchronous_actions ?? [],
+    logging: {
+      type: logging?.type ?? 'standard',
+      gelfServerType: logging?.gelf_server_type ?? 'tcp',
+      noApplicationErrors: logging?.no_application_errors ?? false,
+      verbosity: logging?.verbosity ?? {},
+    },
+    staging: { input: staging?.input ?? 'local', output: staging?.output ?? 'local' },
+  };
+}
+
+function memoryMegabytes(text: string): number {
+  return Number.parseInt(text, 10) * (/g$/i.test(text) ? 1000 : 1);
+}
+
+function crossProblems(
+  { staging, image, memoryBytes }: ComponentDefinition,
+  { data }: Component,
+  source: string,
+): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (
+    staging.input.startsWith('workspace-') &&
+    staging.output.startsWith('workspace-') &&
+    staging.input !== staging.output
+  ) {
+    problems.push({
+      source,
+      path: 'data.staging_storage',
+      message: `input is ${staging.input} but output is ${staging.output}`,
+      hint: 'use the same workspace for both',
+    });
+  }
+  if (
+    image.credentials === undefined &&
+    (data.definition.repository?.username ?? data.definition.repository?.['#password']) !== undefined
+  ) {
+    problems.push({ source, path: 'data.definition.repository', message: 'needs both "username" and "#password"' });
+  }
+  if (memoryBytes === 0) problems.push({ source, path: 'data.memory', message: 'must be more than nothing' });
+  return problems;
+}

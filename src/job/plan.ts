@@ -1,0 +1,243 @@
+import { derivedId } from '../base/ids.ts';
+import { at, type Json, stringifyJson } from '../base/json.ts';
+import type { Limits } from '../runtime/types.ts';
+import { mainConfigFile, processorConfigFile } from './config-file.ts';
+import type { NormalConfiguration } from './configuration.ts';
+import { type ComponentDefinition, imageReference, sanitizedId } from './definition.ts';
+import { defaultBucketOf } from './destination.ts';
+import { stageEnvironment } from './environment.ts';
+import { planInputs } from './input-mapping.ts';
+import { jobLabel } from './labels.ts';
+import type { ResolvedJob, ResolvedRow } from './resolve.ts';
+import { parseStoredState } from './state.ts';
+import type { ImagePlan, OutputPlan, Plan, Policy, RowPlan, StagePlan, StageRole } from './types.ts';
+
+/** What a plan needs besides the job: who runs it, where, and under which rules of the operator. */
+export interface PlanOptions {
+  readonly job: string;
+  readonly attempt: number;
+  readonly node: string;
+  readonly tenant: string;
+  readonly policy: Policy;
+  readonly now: Date;
+  /** Processes of one container. */
+  readonly pidsLimit: number;
+}
+
+const cpus = 2;
+const dockerShmBytes = 64 * 2 ** 20;
+
+/** Takes every decision of a job. Pure: equal input, equal plan. @throws UserError with every problem of the mapping. */
+export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
+  const { spec, component, project, token, notes } = resolved;
+  const images = new Images();
+  const rows = resolved.rows.map((row, index) => planRow({ row, index, resolved, options, images }));
+  return {
+    formatVersion: 1,
+    job: options.job,
+    attempt: options.attempt,
+    node: options.node,
+    tenant: options.tenant,
+    policy: options.policy,
+    mode: spec.mode === 'forceRun' ? 'forceRun' : 'run',
+    component: component.id,
+    ...(spec.config !== undefined && { config: spec.config }),
+    format: component.configurationFormat,
+    keepsState: resolved.configurationExists,
+    configVersion: resolved.configVersion,
+    project,
+    token,
+    images: images.list,
+    rows,
+    warnings: notes,
+  };
+}
+
+/** Every image once, in the order of first use. */
+class Images {
+  readonly list: ImagePlan[] = [];
+
+  indexOf(component: ComponentDefinition, tag: string | undefined): number {
+    const reference = imageReference(component, tag);
+    const { digest, credentials } = component.image;
+    const known = this.list.findIndex((image) => image.reference === reference && image.component === component.id);
+    if (known >= 0) return known;
+    return (
+      this.list.push({
+        reference,
+        policy: 'missing',
+        // The digest belongs to the definition's own tag.
+        ...(digest !== undefined && tag === undefined && { digest }),
+        printable: printableImage(reference),
+        component: component.id,
+        ...(credentials && {
+          credentials: { username: credentials.username, encryptedPassword: credentials.password },
+        }),
+      }) - 1
+    );
+  }
+}
+
+/** Image and tag without the registry's host (contract 6.1). */
+export function printableImage(reference: string): string {
+  const [first = '', ...rest] = reference.split('/');
+  return rest.length > 0 && /[.:]|^localhost$/.test(first) ? rest.join('/') : reference;
+}
+
+interface RowToPlan {
+  readonly row: ResolvedRow;
+  readonly index: number;
+  readonly resolved: ResolvedJob;
+  readonly options: PlanOptions;
+  readonly images: Images;
+}
+
+function planRow({ row, index, resolved, options, images }: RowToPlan): RowPlan {
+  const { component, processors, spec } = resolved;
+  const { configuration } = row;
+  const hasData = component.staging.input !== 'none';
+  const state = parseStoredState(row.state, 'the stored state');
+  const { tables, files } = hasData ? planInputs(configuration.input, options.now) : { tables: [], files: [] };
+  const processor = (role: StageRole) => (entry: NormalConfiguration['processors']['before'][number]) => ({
+    role,
+    definition: processors.get(entry.component) as ComponentDefinition,
+    tag: entry.tag,
+    document: (definition: ComponentDefinition): Json =>
+      processorConfigFile({ parameters: entry.parameters, imageParameters: definition.imageParameters, action: 'run' }),
+  });
+  const { tag, processTimeoutSeconds } = configuration.runtime;
+  const context = spec.backend.context ?? configuration.runtime.context;
+  const main = {
+    role: 'main' as const,
+    definition: component,
+    tag: spec.tag ?? tag,
+    document: ({ imageParameters }: ComponentDefinition): Json =>
+      mainConfigFile({
+        document: configuration.document,
+        imageParameters,
+        action: 'run',
+        ...(context !== undefined && { context }),
+      }),
+  };
+  const before = hasData ? configuration.processors.before.map(processor('before')) : [];
+  const after = hasData ? configuration.processors.after.map(processor('after')) : [];
+  return {
+    index,
+    ...(row.id !== undefined && { rowId: row.id }),
+    stages: [...before, main, ...after].map((stage, priority) => {
+      const timeout = stage.role === 'main' ? processTimeoutSeconds : undefined;
+      return planStage({
+        ...stage,
+        image: images.indexOf(stage.definition, stage.tag),
+        priority,
+        timeout,
+        row,
+        index,
+        resolved,
+        options,
+      });
+    }),
+    inputTables: tables,
+    inputFiles: files,
+    output: planOutput(configuration, hasData, resolved),
+    state: stringifyJson(state.component),
+    storageState: stringifyJson(state.storage),
+  };
+}
+
+function planOutput(
+  { document, output }: NormalConfiguration,
+  hasData: boolean,
+  { component, spec }: ResolvedJob,
+): OutputPlan {
+  const wanted = {
+    definition: component,
+    ...(output.defaultBucket !== undefined && { wished: output.defaultBucket }),
+    ...(spec.config !== undefined && { configId: spec.config }),
+  };
+  const defaultBucket = hasData ? defaultBucketOf(wanted) : undefined;
+  return {
+    isTaken: hasData,
+    mapping: stringifyJson(at(document, 'storage', 'output') ?? new Map()),
+    ...(defaultBucket !== undefined && { defaultBucket }),
+  };
+}
+
+interface StageToPlan {
+  readonly role: StageRole;
+  readonly definition: ComponentDefinition;
+  readonly document: (definition: ComponentDefinition) => Json;
+  readonly image: number;
+  readonly priority: number;
+  readonly timeout: number | undefined;
+  readonly row: ResolvedRow;
+  readonly index: number;
+  readonly resolved: ResolvedJob;
+  readonly options: PlanOptions;
+}
+
+function planStage({
+  role,
+  definition,
+  document,
+  image,
+  priority,
+  timeout,
+  row,
+  index,
+  resolved,
+  options,
+}: StageToPlan): StagePlan {
+  const { component, spec, project, token, configVersion } = resolved;
+  const { job, attempt, node, pidsLimit } = options;
+  const container = derivedId(node, job, String(attempt), String(index), String(priority));
+  const containerName = `${sanitizedId(definition.id)}-${job}-${job}-${priority}`;
+  const keepalive = definition.features.includes('container-tcpkeepalive-60s-override');
+  return {
+    index: priority,
+    role,
+    component: definition.id,
+    image,
+    container,
+    name: `${job}-${job}-${row.id ?? ''}-${priority}-${sanitizedId(definition.id)}`,
+    labels: {
+      'com.keboola.docker-runner.jobId': job,
+      'com.keboola.docker-runner.runId': job,
+      'com.keboola.docker-runner.rowId': row.id ?? '',
+      'com.keboola.docker-runner.containerName': containerName,
+      'com.keboola.docker-runner.projectId': project.id,
+      [jobLabel]: job,
+      'componentd.formatVersion': '1',
+    },
+    configFile: stringifyJson(document(definition)),
+    env: stageEnvironment({
+      component: definition,
+      main: component,
+      runId: job,
+      project,
+      token,
+      ...(spec.config !== undefined && { configId: spec.config }),
+      configVersion,
+      ...(row.id !== undefined && { rowId: row.id }),
+      parametersId: row.parametersId,
+    }),
+    forwardToken: definition.forwardToken,
+    asImageUser: definition.features.includes('container-root-user'),
+    network: 'none',
+    sysctls: keepalive ? { 'net.ipv4.tcp_keepalive_time': '60' } : {},
+    limits: limitsOf(definition, pidsLimit),
+    memoryText: definition.memoryText,
+    timeoutSeconds: timeout ?? definition.processTimeoutSeconds,
+    noApplicationErrors: definition.logging.noApplicationErrors,
+  };
+}
+
+function limitsOf({ memoryBytes, features }: ComponentDefinition, pids: number): Limits {
+  return {
+    memoryBytes,
+    ...(features.includes('no-swap') && { memorySwapBytes: memoryBytes }),
+    cpus,
+    pids,
+    shmBytes: dockerShmBytes,
+  };
+}

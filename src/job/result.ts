@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import {
+  ApplicationError,
+  type ClassifiedError,
+  exitCodeOf,
+  InfrastructureError,
+  Stopped,
+  UserError,
+} from '../base/errors.ts';
+import type { ReadyImage } from '../image/types.ts';
+import type { JobContext } from './context.ts';
+import type { CommitResult } from './storage.ts';
+import type { Failure, JobResult, Outcome, RowOutcome, StageOutcome } from './types.ts';
+
+const finished = 'Component processing finished.';
+const nothingToDo = 'No configurations executed.';
+const internal = 'Internal error. Give the exception id to the operator of this node.';
+
+const userOutcomes = new Set<Outcome>(['user_error', 'oom', 'timeout', 'quota']);
+const infrastructureOutcomes = new Set<Outcome>(['infra', 'lost', 'stuck']);
+
+export interface Finished {
+  readonly rows: readonly RowOutcome[];
+  readonly images: readonly ReadyImage[];
+  readonly loads: CommitResult | undefined;
+}
+
+export function successResult(done: Finished, context: JobContext): JobResult {
+  const message = context.plan.rows.length === 0 ? nothingToDo : finished;
+  return { ...told(done, context), outcome: 'success', exitCode: 0, message };
+}
+
+/** The result of a job that an error ended. What only we or the component's author can mend keeps its text internal and gets an id. */
+export function failureResult(error: ClassifiedError, done: Finished, context: JobContext): JobResult {
+  const exceptionId = `exception-${createHash('md5').update(`${context.plan.job}:${error.message}`).digest('hex')}`;
+  context.emit({
+    type: 'message',
+    level: 'error',
+    message: `${error.message}${error.hint === undefined ? '' : ` — ${error.hint}`}`,
+  });
+  const isInternal = error.class === 'application';
+  const problems = error.problems.map((problem) => ({ ...problem, message: context.redact(problem.message) }));
+  return {
+    ...told(done, context),
+    outcome: outcomeOf(error),
+    exitCode: exitCodeOf(error),
+    message: isInternal ? internal : context.redact(error.message),
+    error: { type: error.class, exceptionId, problems: isInternal ? [] : problems },
+  };
+}
+
+/** Why the row's stages failed, or `undefined`. */
+export function stageFailure(stages: readonly StageOutcome[]): Failure | undefined {
+  const last = stages.at(-1);
+  if (last === undefined || last.outcome === 'success') return undefined;
+  return { outcome: last.outcome, message: last.message ?? last.outcome, problems: [] };
+}
+
+export function failureOf(error: ClassifiedError): Failure {
+  const signal = error instanceof Stopped ? { signal: error.signal } : {};
+  return { outcome: outcomeOf(error), ...signal, message: error.message, problems: error.problems };
+}
+
+/** A recorded failure as the error it stands for. */
+export function errorOf({ outcome, signal, message, problems }: Failure): ClassifiedError {
+  const options = { reason: outcome, problems };
+  if (userOutcomes.has(outcome)) return new UserError(message, options);
+  if (infrastructureOutcomes.has(outcome)) return new InfrastructureError(message, options);
+  if (outcome === 'cancelled') return new Stopped(signal ?? 'SIGTERM', options);
+  return new ApplicationError(message, options);
+}
+
+function outcomeOf(error: ClassifiedError): Outcome {
+  const reason = error.reason as Outcome | undefined;
+  switch (error.class) {
+    case 'user':
+    case 'usage':
+      return reason !== undefined && userOutcomes.has(reason) ? reason : 'user_error';
+    case 'infrastructure':
+      return reason !== undefined && infrastructureOutcomes.has(reason) ? reason : 'infra';
+    case 'application':
+      return 'app_error';
+    case 'stopped':
+      return 'cancelled';
+  }
+}
+
+function told({ rows, images, loads }: Finished, { plan, journal }: JobContext) {
+  const begun = journal.entries[0]?.time ?? new Date().toISOString();
+  return {
+    job: plan.job,
+    component: plan.component,
+    ...(plan.config !== undefined && { config: plan.config }),
+    configVersion: plan.configVersion,
+    images: rows.map((row) => row.stages.map((_, index) => usedImage(plan, images, row.row, index))),
+    stages: rows.map((row) => row.stages),
+    input: { tables: rows.flatMap((row) => row.inputs.tables) },
+    output: { tables: loads?.tables ?? [], files: loads?.files ?? [] },
+    outputVariables: Object.assign({}, ...rows.map((row) => row.outputs.variables)) as Record<string, string>,
+    usage: rows.flatMap((row) => row.stages.flatMap((stage) => stage.usageMetrics ?? [])),
+    warnings: [...plan.warnings, ...rows.flatMap((row) => row.outputs.warnings), ...(loads?.warnings ?? [])],
+    durationMs: Date.now() - Date.parse(begun),
+  } as const;
+}
+
+function usedImage(plan: JobContext['plan'], images: readonly ReadyImage[], row: number, stage: number) {
+  const index = plan.rows[row]?.stages[stage]?.image ?? -1;
+  const printable = plan.images[index]?.printable ?? '';
+  const digest = images[index]?.digest;
+  const repository = printable.replace(/:[^:/]*$/, '');
+  return { id: printable, digests: digest === undefined ? [] : [`${repository}@${digest}`] };
+}
