@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, inject, test } from 'vitest';
+import { connectContainerd } from '../../src/containerd/client.ts';
+import { createLease, deleteLease } from '../../src/containerd/lease.ts';
+import { drain } from '../support/content.ts';
+import { expectNothingLeft, leftovers } from '../support/nothing-left.ts';
+
+test('leases, open ingests, active snapshots and temporary directories count as left, committed snapshots do not', async () => {
+  const tempDirectory = await mkdtemp(join(tmpdir(), 'componentd-test-left-'));
+  const place = {
+    address: inject('containerdAddress'),
+    namespace: `left-${randomUUID()}`,
+    cgroupPrefix: '/componentd-nobody',
+    tempDirectory,
+  };
+  const containerd = connectContainerd(place);
+  const snapshotter = 'overlayfs';
+  await expectNothingLeft(place);
+
+  await createLease(containerd, { id: 'l', expiresInSeconds: 60 });
+  await containerd.call('Snapshots.Prepare', { snapshotter, key: 'a' }, { lease: 'l' });
+  await containerd.call('Snapshots.Commit', { snapshotter, name: 'c', key: 'a' }, { lease: 'l' });
+  await containerd.call('Snapshots.Prepare', { snapshotter, key: 'b', parent: 'c' }, { lease: 'l' });
+  await containerd.call('Snapshots.View', { snapshotter, key: 'v', parent: 'c' }, { lease: 'l' });
+  const writer = containerd.duplex('Content.Write');
+  await writer.write({ action: 'WRITE', ref: 'r', data: Buffer.from('x') });
+  writer.end();
+  await drain(writer.responses);
+  await mkdir(join(tempDirectory, 'componentd-x'));
+
+  expect([...(await leftovers(containerd, place))].sort()).toEqual(
+    ['lease l', 'ingest r', 'snapshot ACTIVE b', 'snapshot VIEW v', 'temporary directory componentd-x'].sort(),
+  );
+  await expect(expectNothingLeft(place)).rejects.toThrow(/left behind in namespace left-/);
+
+  await containerd.call('Content.Abort', { ref: 'r' });
+  await deleteLease(containerd, 'l', { sync: true });
+  await rm(join(tempDirectory, 'componentd-x'), { recursive: true });
+  await expectNothingLeft(place);
+  await rm(tempDirectory, { recursive: true });
+  containerd.close();
+});

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { claim } from './orphans.ts';
+
+export interface Registry {
+  /** `127.0.0.1:<port>`, plain http, anonymous, pushes and deletes allowed. */
+  readonly host: string;
+  stop(): Promise<void>;
+}
+
+/** Starts Debian's docker-registry on a free loopback port with its storage in a temporary directory. `htpasswd` names a file of users. */
+export async function startRegistry({ htpasswd }: { htpasswd?: string } = {}): Promise<Registry> {
+  const directory = await mkdtemp(join(tmpdir(), 'componentd-test-registry-'));
+  await claim(directory);
+  const host = `127.0.0.1:${await freePort()}`;
+  const config = join(directory, 'config.yml');
+  await writeFile(config, configOf(directory, host) + authOf(htpasswd));
+  const log = openSync(join(directory, 'registry.log'), 'a');
+  const registry = spawn('docker-registry', ['serve', config], { stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  const stop = async (): Promise<void> => {
+    if (registry.exitCode === null && registry.signalCode === null) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      registry.once('exit', () => resolve());
+      registry.kill('SIGTERM');
+      await promise;
+    }
+    await rm(directory, { recursive: true, force: true });
+  };
+  for (const giveUp = Date.now() + 15_000; ; await delay(20)) {
+    if (await answers(host)) return { host, stop };
+    if (registry.exitCode !== null || Date.now() > giveUp) {
+      const words = await readFile(join(directory, 'registry.log'), 'utf8');
+      await stop();
+      throw new Error(`docker-registry does not answer on ${host}:\n${words}`);
+    }
+  }
+}
+
+function configOf(directory: string, host: string): string {
+  return `version: 0.1
+log:
+  level: warn
+storage:
+  filesystem:
+    rootdirectory: ${directory}/storage
+  delete:
+    enabled: true
+http:
+  addr: ${host}
+`;
+}
+
+function authOf(htpasswd: string | undefined): string {
+  return htpasswd === undefined ? '' : `auth:\n  htpasswd:\n    realm: test\n    path: ${htpasswd}\n`;
+}
+
+async function answers(host: string): Promise<boolean> {
+  const response = await fetch(`http://${host}/v2/`).catch(() => undefined);
+  await response?.body?.cancel();
+  return response?.ok === true || response?.status === 401;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const { promise, resolve } = Promise.withResolvers<number>();
+  server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+  const port = await promise;
+  await new Promise((done) => server.close(done));
+  return port;
+}

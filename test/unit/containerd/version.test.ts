@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { parseVersion } from '../../../src/containerd/version.ts';
+
+describe('only the leading three numbers count', () => {
+  test.each([
+    ['1.6.20~ds1', 1, 6, 20],
+    ['2.1.9+unknown', 2, 1, 9],
+    ['v1.7.24', 1, 7, 24],
+    ['1.7.0-rc.1', 1, 7, 0],
+    ['10.11.12', 10, 11, 12],
+  ])('%s', (text, major, minor, patch) => {
+    expect(parseVersion(text)).toMatchObject({ major, minor, patch, text });
+  });
+});
+
+test('each line has what came with it', () => {
+  const features = (text: string) => parseVersion(text).features;
+  expect(features('1.6.20')).toMatchObject({
+    hasSandboxStore: false,
+    forgetsExitsWhileDown: false,
+    hasTransfer: false,
+    configVersion: 2,
+  });
+  expect(features('1.7.24')).toMatchObject({
+    hasSandboxStore: true,
+    forgetsExitsWhileDown: true,
+    tellsPid: true,
+    hasTransfer: false,
+    configVersion: 2,
+  });
+  expect(features('2.0.0')).toMatchObject({
+    hasSandboxStore: true,
+    hasTransfer: true,
+    hasSyncFs: true,
+    metricsHavePeak: true,
+    configVersion: 3,
+  });
+  expect(features('3.0.0')).toEqual(features('2.0.0'));
+});
+
+test('a version that cannot be read is taken for the oldest line', () => {
+  expect(parseVersion('unknown')).toMatchObject({ major: 1, minor: 6, text: 'unknown' });
+  expect(parseVersion('unknown').features).toEqual(parseVersion('1.6.0').features);
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { AddressRefused, addressKind, checkLiteral, guardedLookup } from '../../../src/image/address.ts';
+import { realmProblem } from '../../../src/image/realm.ts';
+
+describe('a token server named by a registry', () => {
+  const refused = (registry: string, realm: string, withCredentials = true) =>
+    realmProblem(new URL(registry), new URL(realm), withCredentials) !== undefined;
+
+  it.each([
+    ['https://registry-1.docker.io', 'https://auth.docker.io/token'],
+    ['https://ghcr.io', 'https://ghcr.io/token'],
+    ['https://registry.gitlab.com', 'https://gitlab.com/jwt/auth'],
+    ['https://quay.io', 'https://auth.quay.io/x'],
+    ['https://10.0.0.7', 'https://10.0.0.7:444/token'],
+    ['http://127.0.0.1:5000', 'http://127.0.0.1:6000/token'],
+    ['http://localhost:5000', 'http://[::1]:6000/token'],
+  ])('%s may send credentials to %s', (registry, realm) => {
+    expect(refused(registry, realm)).toBe(false);
+  });
+
+  it.each([
+    ['https://quay.io', 'http://quay.io/token'],
+    ['https://quay.io', 'https://evil.example/token'],
+    ['https://quay.io', 'https://quay.io.evil.example/token'],
+    ['https://quay.io', 'https://evilquay.io/token'],
+    ['https://quay.io', 'https://127.0.0.1/token'],
+    ['https://a.co.uk', 'https://b.co.uk/token'],
+    ['https://10.0.0.7', 'https://10.0.0.8/token'],
+    ['https://registry', 'https://other/token'],
+    ['http://127.0.0.1:5000', 'http://auth.example/token'],
+    ['http://127.0.0.1:5000', 'https://auth.example/token'],
+  ])('%s must not send credentials to %s', (registry, realm) => {
+    expect(refused(registry, realm)).toBe(true);
+  });
+
+  it('may be anyone with https when nothing secret is sent, and never plain http elsewhere', () => {
+    expect(refused('https://quay.io', 'https://auth.example/token', false)).toBe(false);
+    expect(refused('https://quay.io', 'http://auth.example/token', false)).toBe(true);
+    expect(refused('http://127.0.0.1:5000', 'http://169.254.169.254/latest', false)).toBe(true);
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    ['8.8.8.8', 'public'],
+    ['2606:4700::1', 'public'],
+    ['10.1.2.3', 'internal'],
+    ['172.31.0.1', 'internal'],
+    ['192.168.0.1', 'internal'],
+    ['100.64.0.1', 'internal'],
+    ['127.0.0.1', 'internal'],
+    ['0.0.0.0', 'internal'],
+    ['255.255.255.255', 'internal'],
+    ['::1', 'internal'],
+    ['[::1]', 'internal'],
+    ['fd00::1', 'internal'],
+    ['::ffff:10.0.0.1', 'internal'],
+    ['169.254.169.254', 'link-local'],
+    ['::ffff:169.254.169.254', 'link-local'],
+    ['fe80::1%eth0', 'link-local'],
+    ['not an address', 'internal'],
+  ])('%s is %s', (address, kind) => {
+    expect(addressKind(address)).toBe(kind);
+  });
+
+  it('refuses literal addresses of a kind that is not allowed, and leaves names to the resolver', () => {
+    expect(() => checkLiteral('169.254.169.254', ['public', 'internal'])).toThrow(AddressRefused);
+    expect(() => checkLiteral('[::1]', ['public'])).toThrow(AddressRefused);
+    checkLiteral('10.0.0.1', ['public', 'internal']);
+    checkLiteral('example.com', ['public']);
+  });
+
+  it.each([true, false])('refuses a name that leads to a refused address while connecting (all: %s)', async (all) => {
+    const resolve = (allowed: Parameters<typeof guardedLookup>[0]) =>
+      new Promise((done, fail) =>
+        guardedLookup(allowed)('localhost', { all }, (error, address) => (error ? fail(error) : done(address))),
+      );
+    await expect(resolve(['public'])).rejects.toThrow(AddressRefused);
+    const found = await resolve(['public', 'internal']);
+    expect(all ? found : [found]).not.toEqual([]);
+  });
+});
