@@ -1,5 +1,5 @@
 // The first file Node runs. CommonJS, because it starts 2 ms sooner than a module; plain, so that an old Node can say that it is too old.
-const { enableCompileCache } = require('node:module');
+const { runBundle } = require('./bundle.cjs');
 const { bundleIsCurrent } = require('./sources.cjs');
 
 const root = `${__dirname}/..`;
@@ -10,6 +10,5 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
   );
   process.exit(69);
 }
-enableCompileCache(`${root}/.cache/node`);
-if (bundleIsCurrent(root)) require('../dist/main.cjs');
+if (bundleIsCurrent(root)) runBundle(root);
 else import('../src/main.ts');

@@ -14,6 +14,7 @@ async function makeBundle(): Promise<void> {
   const sources = sourceList(root);
   await mkdir(dist, { recursive: true });
   await rm(`${dist}/sources.txt`, { force: true });
+  await rm(`${root}/.cache/code`, { recursive: true, force: true });
   const entries = [`${src}/main.ts`, ...(await startedByPath())];
   const { metafile } = await build({
     absWorkingDir: root,
@@ -25,6 +26,7 @@ async function makeBundle(): Promise<void> {
     platform: 'node',
     target: 'node24',
     external: ['@duckdb/node-api'],
+    charset: 'ascii',
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',

@@ -4,6 +4,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -88,6 +89,50 @@ describe('bin/componentd', () => {
   function entry(shown: string): string {
     return /^\[[^\]]*\/bin\/componentd\.cjs\]/.exec(shown)?.[0] ?? `nothing: ${shown}`;
   }
+});
+
+describe('the machine code kept of the bundle', () => {
+  const bundle = (word: string) => `const say = (what) => console.log(what, process.argv[2]); say('${word}');`;
+  const run = (argument: string) =>
+    execFileSync(process.execPath, [join(place, 'bin/componentd.cjs'), argument], { encoding: 'utf8' }).trim();
+  const caches = () => readdirSync(join(place, '.cache/code')).sort();
+
+  beforeEach(() => {
+    cpSync(join(root, 'bin'), join(place, 'bin'), { recursive: true });
+    write('dist/sources.txt', '');
+    write('dist/main.cjs', bundle('one'));
+  });
+
+  test('is made by the first process of a kind and changes nothing', () => {
+    for (const argument of ['run', 'run', 'ls', 'ls']) expect(run(argument)).toBe(`one ${argument}`);
+    expect(caches()).toEqual([expect.stringMatching(/-job$/), expect.stringMatching(/-other$/)]);
+  });
+
+  test('is not taken for a bundle of the same size', () => {
+    run('run');
+    write('dist/main.cjs', bundle('two'));
+    expect(run('run')).toBe('two run');
+  });
+
+  test.each<[string, (whole: Buffer) => Buffer]>([
+    ['empty', () => Buffer.alloc(0)],
+    ['torn', (whole) => whole.subarray(0, -9)],
+    ['changed', (whole) => Buffer.concat([whole.subarray(0, -1), Buffer.of((whole.at(-1) ?? 0) ^ 1)])],
+    ['of something else', () => Buffer.from('not machine code')],
+  ])('is made anew when it is %s', (_, spoil) => {
+    run('run');
+    const path = join(place, '.cache/code', caches()[0] ?? '');
+    const whole = readFileSync(path);
+    writeFileSync(path, spoil(whole));
+    expect(run('run')).toBe('one run');
+    expect(readFileSync(path).length).toBe(whole.length);
+    expect(run('run')).toBe('one run');
+  });
+
+  test('is not kept where nobody may write', () => {
+    write('.cache', 'a file');
+    expect(run('run')).toBe('one run');
+  });
 });
 
 describe('the bundle is run only if it was made from what lies here', () => {
