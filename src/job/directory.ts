@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, opendir, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, opendir, rmdir, unlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { UserError } from '../base/errors.ts';
 
@@ -152,9 +152,12 @@ export function kindOf(stats: Stats): string {
   return 'a regular file';
 }
 
+/** Entries that are removed here: a process of its own costs more than all of them. */
+const smallTree = 64;
+
 /**
- * Removes what a container wrote, whatever it is; following no link. A missing one is fine. Trees go through rm(1), which needs no memory
- * for a million names and no path for a depth beyond PATH_MAX.
+ * Removes what a container wrote, whatever it is; following no link. A missing one is fine. Trees that are not small go through rm(1), which
+ * needs no memory for a million names and no path for a depth beyond PATH_MAX.
  */
 export async function removeTree(path: string): Promise<void> {
   try {
@@ -163,6 +166,24 @@ export async function removeTree(path: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return;
     if (code !== 'EISDIR' && code !== 'EPERM') throw error;
-    await promisify(execFile)('rm', ['-rf', '--one-file-system', '--', path]);
+    const isGone = await removeSmallTree(path, { left: smallTree }).catch(() => false);
+    if (!isGone) await promisify(execFile)('rm', ['-rf', '--one-file-system', '--', path]);
   }
+}
+
+/** False when the tree holds more entries than there is room for; part of it may be gone then. */
+async function removeSmallTree(path: string, room: { left: number }): Promise<boolean> {
+  {
+    await using directory = await Directory.open(path, path);
+    for await (const { name } of await opendir(directory.pathOf('.'), { bufferSize: smallTree })) {
+      room.left -= 1;
+      if (room.left < 0) return false;
+      const entry = directory.pathOf(name);
+      const isFolder = (await directory.stat(name)).isDirectory();
+      if (!isFolder) await unlink(entry);
+      else if (!(await removeSmallTree(entry, room))) return false;
+    }
+  }
+  await rmdir(path);
+  return true;
 }

@@ -54,7 +54,7 @@ export async function createJobFolder(stateDir: string, plan: Plan, crashPoint?:
   let journal: Journal;
   try {
     await mkdir(unfinished, { mode: 0o700 });
-    await claimFolder(unfinished);
+    await writeFile(join(unfinished, ownerName), formatOwner(await thisProcess()), { mode: 0o600 });
     journal = await Journal.open(journalPath(unfinished), 'create', crashPoint);
     await rename(unfinished, path);
   } catch (error) {
