@@ -10,6 +10,7 @@ const prefixes: Readonly<Record<string, string>> = {
   'containerd.v1.types': 'Task',
   'containerd.events': '',
   'containerd.runc.v1': 'Runc',
+  'runtimeoptions.v1': 'Shim',
   'containerd.services.containers.v1': 'Container',
   'containerd.services.content.v1': 'Content',
   'containerd.services.diff.v1': 'Diff',

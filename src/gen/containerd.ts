@@ -497,6 +497,11 @@ export interface CgroupV2MemoryEvents {
   readonly oomKill: number;
 }
 
+export interface ShimOptions {
+  readonly typeUrl: string;
+  readonly configPath: string;
+}
+
 export interface TaskStartInput {
   readonly containerId?: string;
   readonly pid?: number;
@@ -1018,6 +1023,11 @@ export interface CgroupV2MemoryEventsInput {
   readonly oomKill?: number;
 }
 
+export interface ShimOptionsInput {
+  readonly typeUrl?: string;
+  readonly configPath?: string;
+}
+
 export interface Methods {
   'Containers.Get': { request: GetContainerRequest; response: GetContainerResponse; kind: 'unary' };
   'Containers.List': { request: ListContainersRequest; response: ListContainersResponse; kind: 'unary' };
@@ -1093,4 +1103,5 @@ export interface Payloads {
   'containerd.runc.v1.Options': { input: RuncOptionsInput; output: RuncOptions };
   'io.containerd.cgroups.v1.Metrics': { input: CgroupV1MetricsInput; output: CgroupV1Metrics };
   'io.containerd.cgroups.v2.Metrics': { input: CgroupV2MetricsInput; output: CgroupV2Metrics };
+  'runtimeoptions.v1.Options': { input: ShimOptionsInput; output: ShimOptions };
 }

@@ -13,6 +13,7 @@ const folders = [
   'containerd/api/types',
   'containerd/api/events',
   'containerd/runtime/v2/runc/options',
+  'containerd/pkg/runtimeoptions/v1',
   'cgroups',
 ].map((folder) => join(gocode, 'src/github.com/containerd', folder));
 const missing = folders.filter((folder) => !existsSync(folder));
