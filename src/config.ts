@@ -18,14 +18,15 @@ export interface Config {
   readonly logBacklogBytes: number;
   readonly maxOutputBytes: number;
   readonly maxInputTableBytes: number;
-  readonly color: boolean;
+  /** `auto`: on a terminal only. */
+  readonly color: 'auto' | 'always' | 'never';
   /** False for a terminal that cannot move its cursor. */
   readonly liveView: boolean;
   /** For tests: the step at which the process kills itself, see `Journal`. */
   readonly crashAt: string | undefined;
 }
 
-export type Flags = Partial<Pick<Config, 'address' | 'project' | 'stateDir'>>;
+export type Flags = Partial<Pick<Config, 'address' | 'project' | 'stateDir' | 'color'>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const defaultFile = '/etc/componentd/config.json';
@@ -66,10 +67,22 @@ export function loadConfig(flags: Flags, environment: Environment = process.env)
     address: given.address.replace(/^unix:(\/\/)?/, ''),
     project: resolve(given.project),
     stateDir: resolve(given.stateDir),
-    color: environment.NO_COLOR === undefined || environment.NO_COLOR === '',
+    color: flags.color ?? colorOf(environment),
     liveView: environment.TERM !== undefined && environment.TERM !== 'dumb',
     crashAt: environment.COMPONENTD_CRASH_AT || undefined,
   });
+}
+
+/** What was asked for wins over what a terminal can do: `FORCE_COLOR` (0 for none), `NO_COLOR`, then `TERM`. */
+function colorOf({ FORCE_COLOR: force, NO_COLOR: none, TERM: terminal }: Environment): Config['color'] {
+  if (force !== undefined && force !== '') return force === '0' ? 'never' : 'always';
+  return (none !== undefined && none !== '') || terminal === 'dumb' ? 'never' : 'auto';
+}
+
+/** How many columns the terminal is said to have (`COLUMNS`), for whoever wants another width than it tells itself. */
+export function columnsWished(environment: Environment = process.env): number | undefined {
+  const { COLUMNS: wished = '' } = environment;
+  return /^[1-9]\d{0,3}$/.test(wished) ? Number(wished) : undefined;
 }
 
 function readConfigFile(path: string | undefined): Partial<typeof defaults> {

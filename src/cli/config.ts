@@ -118,7 +118,7 @@ function parseDocument(content: string, source: string): JsonObject {
 async function show(component: string, id: string, { config, json }: Session): Promise<void> {
   const { getConfiguration } = await import('../storage/local/configurations.ts');
   const { withProject } = await import('./project.ts');
-  const { print } = await import('./output.ts');
+  const { print, safeJson } = await import('./output.ts');
   await withProject(config, async ({ storage: { parts } }) => {
     const found = getConfiguration(parts.catalogue, component, id);
     if (found === undefined) {
@@ -146,7 +146,7 @@ async function show(component: string, id: string, { config, json }: Session): P
         ),
       ],
     ]);
-    print(stringifyJson(document, json ? 0 : 2));
+    print(safeJson(stringifyJson(document, json ? 0 : 2)));
   });
 }
 

@@ -17,7 +17,7 @@ import { type JobSpec, parseJobSpec } from '../job/spec.ts';
 import type { Plan } from '../job/types.ts';
 import { type ConnectedNode, openContainerd } from './compose.ts';
 import { executeAndPrint } from './execute.ts';
-import { print } from './output.ts';
+import { print, safeJson } from './output.ts';
 import { type OpenProject, withProject } from './project.ts';
 import type { Session } from './session.ts';
 
@@ -93,7 +93,7 @@ export async function planTarget(target: string, options: JobOptions, session: S
   const spec = await readSpec(target, options);
   await withProject(session.config, async (project) => {
     const plan = await makePlan(spec, project, session.config);
-    print(stringifyJson(hideSecrets(readable(fromPlain(plan))), session.json ? 0 : 2));
+    print(safeJson(stringifyJson(hideSecrets(readable(fromPlain(plan))), session.json ? 0 : 2)));
   });
 }
 

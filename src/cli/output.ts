@@ -1,6 +1,7 @@
 import type { ErrorClass, Problem } from '../base/errors.ts';
 import { formatProblem, formatProblems } from '../base/errors.ts';
 import { formatTable, neutralise } from '../sinks/format.ts';
+import { lineWidth } from './terminal.ts';
 
 interface Printable {
   readonly message: string;
@@ -17,8 +18,16 @@ export function print(line: string): void {
 
 /** One JSON object on a line of its own, to standard output. */
 export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value));
+  print(safeJson(JSON.stringify(value)));
 }
+
+/** JSON text that means the same and that no terminal obeys: what it may hold unescaped, and a terminal might act on, is escaped. */
+export function safeJson(text: string): string {
+  return text.replace(obeyed, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** DEL, C1 controls, bidirectional controls and line separators: of what `neutralise` looks for, what JSON does not escape. */
+const obeyed = /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** An error for people on standard error, every problem on a line of its own; with `json` also as the result object on standard output. */
 export function printError(error: Printable, { json }: { readonly json: boolean }): void {
@@ -53,9 +62,14 @@ export function shown(text: string): string {
   return text.trimEnd().split(/\r?\n/).map(neutralise).join('\n  ');
 }
 
-/** Rows under a header, columns as wide as they need to be. Every cell is one line, and safe to show. */
+/** Rows under a header, columns as wide as they need to be; a terminal gets what fits. Every cell is one line, and safe to show. */
 export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
-  print(formatTable([header, ...rows].map((row) => row.map(cell))));
+  print(
+    formatTable(
+      [header, ...rows].map((row) => row.map(cell)),
+      { width: lineWidth() },
+    ),
+  );
 }
 
 function cell(text: string): string {

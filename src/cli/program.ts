@@ -11,6 +11,7 @@ import { runCommand } from './run.ts';
 import { type Session, sessionOf, type Verb } from './session.ts';
 import { storageCommand } from './storage.ts';
 import { sweepCommand } from './sweep.ts';
+import { lineWidth } from './terminal.ts';
 import { version } from './version.ts';
 
 const verbs: Readonly<Record<string, Verb>> = {
@@ -25,6 +26,13 @@ const verbs: Readonly<Record<string, Verb>> = {
   sweep: sweepCommand,
 };
 
+/** We tell of errors ourselves, and help is as wide as the terminal. */
+const told = {
+  outputError: () => undefined,
+  getOutHelpWidth: () => Math.min(lineWidth(), 100),
+  getOutHasColors: () => false,
+};
+
 /** Runs one command line; answers its exit code. Nothing is thrown: every error has been printed. */
 export async function runCli(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const program = new Command('componentd')
@@ -35,10 +43,11 @@ export async function runCli(argv: readonly string[], signal: AbortSignal): Prom
     .option('--state-dir <folder>', 'where jobs keep their journal and data (also COMPONENTD_STATE_DIR)')
     .option('--json', 'print NDJSON: events, then one object with the result')
     .option('--quiet', 'print results and errors only')
+    .option('--no-color', 'no colour on a terminal either (also NO_COLOR; FORCE_COLOR for colour in a pipe)')
     .addHelpText('after', afterHelp)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: () => undefined });
+    .configureOutput(told);
   const exit = { code: 0 };
   const session = (): Session => sessionOf(program.opts(), signal, exit);
   try {
@@ -60,7 +69,13 @@ export async function runCli(argv: readonly string[], signal: AbortSignal): Prom
 
 const afterHelp = `
 Exit codes:
-  0 success · 1 the job's author must act · 2 the component's author or we · 3 the operator · 64 wrong command line · 130, 143 stopped
+    0  success
+    1  the job's author must act: the component said so, or a configuration, a mapping or an image is wrong
+    2  the component's author must act, or we
+    3  the operator must act: containerd, a registry or the disk is not there
+   64  the command line is wrong
+  130  stopped by SIGINT, Ctrl-C
+  143  stopped by SIGTERM
 
 Start here:
   componentd init --project ./project
@@ -78,7 +93,7 @@ function usageError(error: CommanderError): UsageError | undefined {
 /** Subcommands do not inherit these. */
 function overrideAll(command: Command): void {
   for (const child of command.commands) {
-    child.exitOverride().configureOutput({ outputError: () => undefined });
+    child.exitOverride().configureOutput(told);
     overrideAll(child);
   }
 }

@@ -4,12 +4,13 @@ import { unblocked } from '../sinks/outlet.ts';
 import { createPlainSink } from '../sinks/plain.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Session } from './session.ts';
+import { isColoured } from './terminal.ts';
 
 /** NDJSON with `--json`, nothing with `--quiet`, a live view on a terminal, plain lines in a pipe. */
 export function createScreen({ json, quiet, config }: Session): Sink {
   if (quiet && !json) return silent;
   if (!json && process.stdout.isTTY && config.liveView)
-    return createLiveSink({ stream: process.stdout, colour: config.color });
+    return createLiveSink({ stream: process.stdout, colour: isColoured(config, process.stdout) });
   const stream = unblocked(process.stdout);
   return json ? createNdjsonSink({ stream }) : createPlainSink({ stream });
 }

@@ -21,7 +21,8 @@ export function sessionOf(
   exit: { code: number },
 ): Session {
   const { address, project, stateDir, json, quiet } = options as Readonly<Record<string, string | boolean | undefined>>;
-  const flags = { address, project, stateDir } as Readonly<Record<string, string | undefined>>;
+  const color = options.color === false ? 'never' : undefined;
+  const flags = { address, project, stateDir, color } as Readonly<Record<string, string | undefined>>;
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   return {
     config: loadConfig(given),

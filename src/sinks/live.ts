@@ -31,13 +31,13 @@ export function createLiveSink({ stream, colour, now = Date.now }: LiveOptions):
   let timer: NodeJS.Timeout | undefined;
   let open = true;
 
-  const columns = (): number => Math.max(20, stream.columns ?? 80);
+  const columns = (): number => Math.max(20, stream.columns || 80);
   const erase = (): string => {
     const height = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(textWidth(line) / columns())), 0);
     return height === 0 ? '' : `\r\x1b[${height}A\x1b[J`;
   };
   const redraw = (): void => {
-    const height = Math.max(1, (stream.rows ?? 24) - 2);
+    const height = Math.max(1, (stream.rows || 24) - 2);
     const lines = viewOf(progress, now(), columns() - 1).slice(-height);
     outlet.write('other', erase(), above, ...lines.map((line) => `${dim(line, colour)}\n`));
     above = '';
@@ -111,9 +111,10 @@ function layerLines({ layers, layersDone }: Progress, now: number): string[] {
     { right: [2, 3] },
   );
   const rest = layers.size - shown.length;
-  const counts = [rest > 0 ? `${rest} more layers` : '', layersDone > 0 ? `${layersDone} layers done` : ''].filter(
-    (part) => part !== '',
-  );
+  const counts = [
+    rest > 0 ? `${rest} more ${rest === 1 ? 'layer' : 'layers'}` : '',
+    layersDone > 0 ? `${layersDone} ${layersDone === 1 ? 'layer' : 'layers'} done` : '',
+  ].filter((part) => part !== '');
   return [...table.split('\n'), ...(counts.length === 0 ? [] : [counts.join(', ')])];
 }
 
