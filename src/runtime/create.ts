@@ -5,6 +5,7 @@ import { isAlreadyExists } from '../containerd/errors.ts';
 
 import type { Engine } from './engine.ts';
 import { writeEtcFiles } from './etc-files.ts';
+import type { RuntimeRecord } from './oci-runtime.ts';
 import { removeContainer } from './remove.ts';
 import { type RootfsMounts, throwaway } from './rootfs-mounts.ts';
 import { settled } from './settled.ts';
@@ -19,15 +20,23 @@ const taskDeadlineMs = 60_000;
  * A failure removes everything again, the log files too.
  */
 export async function createContainer(engine: Engine, request: ContainerRequest): Promise<void> {
-  const spec = await specOf(engine, request);
+  const [spec, runtime] = await Promise.all([specOf(engine, request), engine.runtime()]);
+  const making: Making = { engine, request, spec, runtime };
   await createLogFiles(request.logs);
   try {
-    await createRecord(engine, request, spec);
-    await createRest(engine, request, spec);
+    await createRecord(making);
+    await createRest(making);
   } catch (error) {
     await removeLogFiles(request.logs);
     throw error;
   }
+}
+
+interface Making {
+  readonly engine: Engine;
+  readonly request: ContainerRequest;
+  readonly spec: RuntimeSpec;
+  readonly runtime: RuntimeRecord;
 }
 
 async function specOf(engine: Engine, request: ContainerRequest): Promise<RuntimeSpec> {
@@ -36,8 +45,8 @@ async function specOf(engine: Engine, request: ContainerRequest): Promise<Runtim
   return runtimeSpec(request, user, { cgroups, hardLimitOfOpenFiles, arch: process.arch });
 }
 
-async function createRecord(engine: Engine, request: ContainerRequest, spec: RuntimeSpec): Promise<void> {
-  const { client, snapshotter, runtime } = engine;
+async function createRecord({ engine, request, spec, runtime }: Making): Promise<void> {
+  const { client, snapshotter } = engine;
   const { id, labels, image } = request;
   try {
     const container = {
@@ -59,12 +68,13 @@ async function createRecord(engine: Engine, request: ContainerRequest, spec: Run
   }
 }
 
-async function createRest(engine: Engine, request: ContainerRequest, spec: RuntimeSpec): Promise<void> {
+async function createRest(making: Making): Promise<void> {
+  const { engine, request, spec } = making;
   let rootfs: RootfsMounts = [];
   try {
-    rootfs = await createSnapshot(engine, request);
+    rootfs = await createSnapshot(making);
     await writeEtcFiles(rootfs, request.hostname);
-    await createTask(engine, request, rootfs);
+    await createTask(making, rootfs);
   } catch (error) {
     const explained = await explainFailedCreate(error, rootfs, spec, request.image.name);
     await removeContainer(engine, request.id, spec.linux.cgroupsPath);
@@ -72,8 +82,9 @@ async function createRest(engine: Engine, request: ContainerRequest, spec: Runti
   }
 }
 
-async function createSnapshot(engine: Engine, { id, image, labels }: ContainerRequest): Promise<RootfsMounts> {
-  const { client, snapshotter, runtime } = engine;
+async function createSnapshot({ engine, request, runtime }: Making): Promise<RootfsMounts> {
+  const { client, snapshotter } = engine;
+  const { id, image, labels } = request;
   const { features } = await engine.facts();
   const prepared = client.call('Snapshots.Prepare', { snapshotter, key: id, parent: image.chainId, labels });
   await settled([
@@ -86,7 +97,9 @@ async function createSnapshot(engine: Engine, { id, image, labels }: ContainerRe
   return throwaway((await prepared).mounts);
 }
 
-async function createTask({ client, creating, runtime }: Engine, { id, logs }: ContainerRequest, rootfs: RootfsMounts) {
+async function createTask({ engine, request, runtime }: Making, rootfs: RootfsMounts): Promise<void> {
+  const { client, creating } = engine;
+  const { id, logs } = request;
   const task = { containerId: id, rootfs, stdout: logs.stdout, stderr: logs.stderr, options: runtime.options };
   await creating.run(() => client.call('Tasks.Create', task, { deadlineMs: taskDeadlineMs }));
 }

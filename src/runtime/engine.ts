@@ -1,22 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Semaphore } from '../base/semaphore.ts';
-import { anyOf } from '../containerd/any.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { type ContainerdVersion, probe } from '../containerd/version.ts';
 import type { ReadyImage } from '../image/types.ts';
 import { type ResolvedUser, resolveUser } from '../image/user.ts';
 import { type Cgroups, detectCgroups } from './cgroups.ts';
+import { findRuntime, type OciRuntime, type RuntimeRecord } from './oci-runtime.ts';
 
 export interface RuntimeOptions {
   /** Name of the snapshotter that holds the images' layers. */
   readonly snapshotter: string;
-  /** containerd's name of the runtime; `io.containerd.runc.v2` when absent. */
-  readonly runtimeName?: string;
-  /** Name in the daemon's PATH, or absolute path, of another OCI runtime that understands runc's command line, such as crun. */
-  readonly runtimeBinary?: string;
-  /** Where the OCI runtime keeps its state; the daemon's default is shared by every daemon of the host. */
-  readonly runtimeRoot?: string;
+  /** What runs them; runc when absent. */
+  readonly runtime?: OciRuntime;
+  /** Folders separated by colons, looked into for the runtime's binary before the system's own. */
+  readonly searchPath?: string;
   /** What the daemon says of itself; asked for when absent. */
   readonly version?: ContainerdVersion;
   /** How many tasks are created at the same time; twice the cores when absent, where throughput stops growing. */
@@ -27,8 +25,8 @@ export interface RuntimeOptions {
 export interface Engine {
   readonly client: Containerd;
   readonly snapshotter: string;
-  /** Of the container record; the options of a task are the same. */
-  readonly runtime: { readonly name: string; readonly options: Any | null };
+  /** Looked for once; a failure to find it is tried again. @throws InfrastructureError reason `runtime-missing` */
+  runtime(): Promise<RuntimeRecord>;
   readonly creating: Semaphore;
   /** Facts about the daemon and the host, found out once; a failure to find out is tried again. */
   facts(): Promise<Facts>;
@@ -43,20 +41,25 @@ export interface Facts {
 }
 
 export function createEngine(client: Containerd, options: RuntimeOptions): Engine {
-  let known: Promise<Facts> | undefined;
   return {
     client,
     snapshotter: options.snapshotter,
-    runtime: { name: options.runtimeName ?? 'io.containerd.runc.v2', options: runcOptions(options) },
+    runtime: once(() => findRuntime(options.runtime ?? { name: 'runc' }, options.searchPath)),
     creating: new Semaphore(options.concurrentCreates ?? 2 * availableParallelism()),
-    facts: () => {
-      known ??= findFacts(client, options.version).catch((error: unknown) => {
-        known = undefined;
-        throw error;
-      });
-      return known;
-    },
+    facts: once(() => findFacts(client, options.version)),
     userOf: rememberUsers(client),
+  };
+}
+
+/** What succeeded is remembered; what failed is tried again by the next one who asks. */
+function once<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | undefined;
+  return () => {
+    found ??= find().catch((error: unknown) => {
+      found = undefined;
+      throw error;
+    });
+    return found;
   };
 }
 
@@ -75,16 +78,6 @@ function rememberUsers(client: Containerd): Engine['userOf'] {
     }
     return user;
   };
-}
-
-type Any = ReturnType<typeof anyOf>;
-
-function runcOptions({ runtimeBinary, runtimeRoot }: RuntimeOptions): Any | null {
-  if (runtimeBinary === undefined && runtimeRoot === undefined) return null;
-  return anyOf('containerd.runc.v1.Options', {
-    ...(runtimeBinary !== undefined && { binaryName: runtimeBinary }),
-    ...(runtimeRoot !== undefined && { root: runtimeRoot }),
-  });
 }
 
 async function findFacts(client: Containerd, version: ContainerdVersion | undefined): Promise<Facts> {

@@ -50,7 +50,8 @@ export async function openBox({ address, runcRoot }: { address: string; runcRoot
   const cgroupParent = `/componentd-test/${namespace}/job`;
   const directory = await mkdtemp(join(tmpdir(), 'componentd-test-runtime-'));
   const client = connectContainerd({ address, namespace });
-  const anotherRuntime = (): Runtime => createRuntime(connected(), { snapshotter: 'overlayfs', runtimeRoot: runcRoot });
+  const anotherRuntime = (): Runtime =>
+    createRuntime(connected(), { snapshotter: 'overlayfs', runtime: { name: 'runc', root: runcRoot } });
   const clients = [client];
   const connected = (): Containerd => {
     const another = connectContainerd({ address, namespace });
