@@ -410,6 +410,7 @@ export interface CgroupV1Metrics {
   readonly pids: CgroupV1PidsStat | null;
   readonly cpu: CgroupV1CPUStat | null;
   readonly memory: CgroupV1MemoryStat | null;
+  readonly blkio: CgroupV1BlkIOStat | null;
   readonly memoryOomControl: CgroupV1MemoryOomControl | null;
 }
 
@@ -456,10 +457,23 @@ export interface CgroupV1MemoryOomControl {
   readonly oomKill: number;
 }
 
+export interface CgroupV1BlkIOStat {
+  readonly ioServiceBytesRecursive: readonly CgroupV1BlkIOEntry[];
+}
+
+export interface CgroupV1BlkIOEntry {
+  readonly op: string;
+  readonly device: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly value: number;
+}
+
 export interface CgroupV2Metrics {
   readonly pids: CgroupV2PidsStat | null;
   readonly cpu: CgroupV2CPUStat | null;
   readonly memory: CgroupV2MemoryStat | null;
+  readonly io: CgroupV2IOStat | null;
   readonly memoryEvents: CgroupV2MemoryEvents | null;
 }
 
@@ -495,6 +509,17 @@ export interface CgroupV2MemoryEvents {
   readonly max: number;
   readonly oom: number;
   readonly oomKill: number;
+}
+
+export interface CgroupV2IOStat {
+  readonly usage: readonly CgroupV2IOEntry[];
+}
+
+export interface CgroupV2IOEntry {
+  readonly major: number;
+  readonly minor: number;
+  readonly rbytes: number;
+  readonly wbytes: number;
 }
 
 export interface ShimOptions {
@@ -936,6 +961,7 @@ export interface CgroupV1MetricsInput {
   readonly pids?: CgroupV1PidsStatInput | null;
   readonly cpu?: CgroupV1CPUStatInput | null;
   readonly memory?: CgroupV1MemoryStatInput | null;
+  readonly blkio?: CgroupV1BlkIOStatInput | null;
   readonly memoryOomControl?: CgroupV1MemoryOomControlInput | null;
 }
 
@@ -982,10 +1008,23 @@ export interface CgroupV1MemoryOomControlInput {
   readonly oomKill?: number;
 }
 
+export interface CgroupV1BlkIOStatInput {
+  readonly ioServiceBytesRecursive?: readonly CgroupV1BlkIOEntryInput[];
+}
+
+export interface CgroupV1BlkIOEntryInput {
+  readonly op?: string;
+  readonly device?: string;
+  readonly major?: number;
+  readonly minor?: number;
+  readonly value?: number;
+}
+
 export interface CgroupV2MetricsInput {
   readonly pids?: CgroupV2PidsStatInput | null;
   readonly cpu?: CgroupV2CPUStatInput | null;
   readonly memory?: CgroupV2MemoryStatInput | null;
+  readonly io?: CgroupV2IOStatInput | null;
   readonly memoryEvents?: CgroupV2MemoryEventsInput | null;
 }
 
@@ -1021,6 +1060,17 @@ export interface CgroupV2MemoryEventsInput {
   readonly max?: number;
   readonly oom?: number;
   readonly oomKill?: number;
+}
+
+export interface CgroupV2IOStatInput {
+  readonly usage?: readonly CgroupV2IOEntryInput[];
+}
+
+export interface CgroupV2IOEntryInput {
+  readonly major?: number;
+  readonly minor?: number;
+  readonly rbytes?: number;
+  readonly wbytes?: number;
 }
 
 export interface ShimOptionsInput {

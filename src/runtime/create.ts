@@ -40,9 +40,9 @@ interface Making {
 }
 
 async function specOf(engine: Engine, request: ContainerRequest): Promise<RuntimeSpec> {
-  const { cgroups, hardLimitOfOpenFiles } = await engine.facts();
+  const { cgroups, hardLimits } = await engine.facts();
   const user = request.user === 'image' ? await engine.userOf(request.image) : { ...request.user, additionalGids: [] };
-  return runtimeSpec(request, user, { cgroups, hardLimitOfOpenFiles, arch: process.arch });
+  return runtimeSpec(request, user, { cgroups, hardLimits, arch: process.arch });
 }
 
 async function createRecord({ engine, request, spec, runtime }: Making): Promise<void> {

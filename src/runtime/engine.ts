@@ -6,7 +6,9 @@ import { type ContainerdVersion, probe } from '../containerd/version.ts';
 import type { ReadyImage } from '../image/types.ts';
 import { type ResolvedUser, resolveUser } from '../image/user.ts';
 import { type Cgroups, detectCgroups } from './cgroups.ts';
+import { limitsOfDaemon } from './daemon-limits.ts';
 import { findRuntime, type OciRuntime, type RuntimeRecord } from './oci-runtime.ts';
+import { type HardLimits, lowestOf, parseHardLimits } from './rlimits.ts';
 
 export interface RuntimeOptions {
   /** Name of the snapshotter that holds the images' layers. */
@@ -37,7 +39,8 @@ export interface Engine {
 export interface Facts {
   readonly features: ContainerdVersion['features'];
   readonly cgroups: Cgroups;
-  readonly hardLimitOfOpenFiles: number;
+  /** What containers inherit. */
+  readonly hardLimits: HardLimits;
 }
 
 export function createEngine(client: Containerd, options: RuntimeOptions): Engine {
@@ -81,16 +84,12 @@ function rememberUsers(client: Containerd): Engine['userOf'] {
 }
 
 async function findFacts(client: Containerd, version: ContainerdVersion | undefined): Promise<Facts> {
-  const [{ features }, cgroups, limits] = await Promise.all([
-    version ?? probe(client),
-    detectCgroups(),
-    readFile('/proc/self/limits', 'utf8'),
-  ]);
-  return { features, cgroups, hardLimitOfOpenFiles: hardLimitOfOpenFiles(limits) };
+  const [{ features }, cgroups] = await Promise.all([version ?? probe(client), detectCgroups()]);
+  return { features, cgroups, hardLimits: await inheritedLimits(client, features) };
 }
 
-/** From the text of `/proc/<pid>/limits`; infinite when it says `unlimited`. */
-export function hardLimitOfOpenFiles(limits: string): number {
-  const hard = /^Max open files\s+\S+\s+(\d+|unlimited)/m.exec(limits)?.[1];
-  return hard === undefined || hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
+/** What a container inherits: the daemon's limits, and never more than our own. */
+async function inheritedLimits(client: Containerd, features: Facts['features']): Promise<HardLimits> {
+  const [own, theirs] = await Promise.all([readFile('/proc/self/limits', 'utf8'), limitsOfDaemon(client, features)]);
+  return lowestOf(parseHardLimits(own), parseHardLimits(theirs));
 }

@@ -1,6 +1,7 @@
-import { type Problem, throwProblems, UserError } from '../base/errors.ts';
+import { ApplicationError, type Problem, throwProblems } from '../base/errors.ts';
 import type { ResolvedUser } from '../image/user.ts';
 import { capabilitySets } from './capabilities.ts';
+import { type HardLimits, rlimitsOf } from './rlimits.ts';
 import type { ContainerRequest } from './types.ts';
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -8,16 +9,13 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** The most of them that is passed on; a process with more could not be started, or would make every record of it large. */
 export const environmentLimits = { entries: 1000, bytes: 128 * 1024 };
 
-/** Docker's limit, where the host allows that much. */
-const openFiles = 1024 * 1024;
-
 /**
  * The `process` part of an OCI runtime spec. `HOME` is left to the runtime, which reads the container's passwd file.
- * @throws UserError reason `entrypoint` without a command; reason `image` for a working directory or an environment that is not safe to use.
+ * @throws ApplicationError reason `entrypoint` without a command, reason `image` for a working directory that is not safe to use; UserError
+ * for an environment that is not.
  */
-export function processSpec(request: ContainerRequest, user: ResolvedUser, hardLimitOfOpenFiles: number) {
+export function processSpec(request: ContainerRequest, user: ResolvedUser, hardLimits: HardLimits) {
   const { config } = request.image;
-  const files = Math.min(openFiles, hardLimitOfOpenFiles);
   return {
     terminal: false,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
@@ -26,10 +24,7 @@ export function processSpec(request: ContainerRequest, user: ResolvedUser, hardL
     cwd: workingDirectory(config.workingDir, request.image.name),
     capabilities: capabilitySets(request.policy, user.uid),
     noNewPrivileges: request.policy === 'hardened',
-    rlimits: [
-      { type: 'RLIMIT_NOFILE', soft: files, hard: files },
-      { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
-    ],
+    rlimits: rlimitsOf(request.limits.ulimits, hardLimits),
     // When the host runs out of memory, a container goes before the daemons that serve all of them.
     oomScoreAdj: 300,
   };
@@ -39,7 +34,7 @@ function commandOf(request: ContainerRequest): readonly string[] {
   const { entrypoint, cmd } = request.image.config;
   const args = [...entrypoint, ...cmd];
   if (args.length > 0 && args[0] !== '') return args;
-  throw new UserError(`image ${request.image.name} has no command`, {
+  throw new ApplicationError(`image ${request.image.name} has no command`, {
     reason: 'entrypoint',
     hint: 'Give the image an ENTRYPOINT or a CMD.',
   });
@@ -83,7 +78,7 @@ function workingDirectory(path: string, image: string): string {
   const parts = path.split('/');
   const inKernelTree = kernelTrees.includes(`/${parts.find((part) => part !== '' && part !== '.') ?? ''}`);
   if (path.startsWith('/') && !parts.includes('..') && !inKernelTree && !path.includes('\0')) return path;
-  throw new UserError(`image ${image} has the working directory "${path}", which is refused`, {
+  throw new ApplicationError(`image ${image} has the working directory "${path}", which is refused`, {
     reason: 'image',
     hint: 'Use an absolute WORKDIR without ".." and outside of /proc, /sys and /dev.',
   });

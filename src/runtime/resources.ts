@@ -1,3 +1,4 @@
+import type { Cgroups } from './cgroups.ts';
 import type { Limits } from './types.ts';
 
 const cpuPeriod = 100_000;
@@ -7,7 +8,7 @@ const smallestQuota = 1_000;
  * The `linux.resources` part of an OCI runtime spec; the runtime writes it to cgroup v1 or v2. Memory and swap follow Docker: twice the
  * memory unless told otherwise. A kernel that does not count swap gets no swap limit, as it would refuse one.
  */
-export function resourcesOf(limits: Limits, swapAccounting: boolean) {
+export function resourcesOf(limits: Limits, { version, swapAccounting }: Pick<Cgroups, 'version' | 'swapAccounting'>) {
   const memory = Math.floor(limits.memoryBytes);
   return {
     devices: [{ allow: false, access: 'rwm' }, ...allowedDevices],
@@ -19,6 +20,7 @@ export function resourcesOf(limits: Limits, swapAccounting: boolean) {
       cpu: { quota: Math.max(smallestQuota, Math.round(limits.cpus * cpuPeriod)), period: cpuPeriod },
     }),
     ...(limits.pids !== undefined && { pids: { limit: limits.pids } }),
+    ...(limits.killsAsGroup === true && version === 'v2' && { unified: { 'memory.oom.group': '1' } }),
   };
 }
 

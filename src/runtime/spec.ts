@@ -3,14 +3,14 @@ import { type Cgroups, cgroupsPath } from './cgroups.ts';
 import { maskedPaths, mountsOf, readonlyPaths } from './mounts.ts';
 import { processSpec } from './process.ts';
 import { resourcesOf } from './resources.ts';
+import type { HardLimits } from './rlimits.ts';
 import { seccompProfile } from './seccomp.ts';
 import type { ContainerRequest } from './types.ts';
 
 /** What the spec depends on besides the request; read once per process. */
 export interface Host {
   readonly cgroups: Pick<Cgroups, 'version' | 'swapAccounting'>;
-  /** Raising a limit above it needs a capability that root may lack. */
-  readonly hardLimitOfOpenFiles: number;
+  readonly hardLimits: HardLimits;
   readonly arch: NodeJS.Architecture;
 }
 
@@ -20,10 +20,10 @@ export type RuntimeSpec = ReturnType<typeof runtimeSpec>;
 /**
  * The OCI runtime spec of a container, with Docker's defaults. Pure. Network `none` is a network namespace of its own with nothing but
  * a loopback interface.
- * @throws UserError when the image cannot be run as it is: no command, an unsafe working directory, an oversized environment.
+ * @throws ApplicationError when the image cannot be run as it is: no command, an unsafe working directory; UserError for an oversized environment.
  */
 export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host: Host) {
-  const process = processSpec(request, user, host.hardLimitOfOpenFiles);
+  const process = processSpec(request, user, host.hardLimits);
   const namespaces = ['pid', 'ipc', 'uts', 'mount', 'network', ...(host.cgroups.version === 'v2' ? ['cgroup'] : [])];
   return {
     ociVersion: '1.0.2',
@@ -34,7 +34,7 @@ export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host:
     linux: {
       namespaces: namespaces.map((type) => ({ type })),
       cgroupsPath: cgroupsPath(request.cgroupParent, request.id),
-      resources: resourcesOf(request.limits, host.cgroups.swapAccounting),
+      resources: resourcesOf(request.limits, host.cgroups),
       sysctl: request.policy === 'compatible' ? { ...dockerSysctls, ...request.sysctls } : request.sysctls,
       seccomp: seccompProfile({
         capabilities: process.capabilities.bounding,

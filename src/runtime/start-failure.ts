@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { UserError } from '../base/errors.ts';
+import { ApplicationError } from '../base/errors.ts';
 import { hasCode } from '../containerd/errors.ts';
 import { findInLayers, lowerDirectories, type RootfsEntry } from '../image/rootfs.ts';
 import type { RootfsMounts } from './rootfs-mounts.ts';
@@ -20,7 +20,7 @@ export async function explainFailedCreate(
   // The failure itself matters more than a failure to explain it.
   const fault = await faultOf(layers, spec).catch(() => undefined);
   if (fault === undefined) return error;
-  return new UserError(`image ${image} cannot be started: ${fault}`, {
+  return new ApplicationError(`image ${image} cannot be started: ${fault}`, {
     reason: 'entrypoint',
     hint: 'Mend ENTRYPOINT, CMD or WORKDIR of the image.',
     data: { details: error.details },

@@ -1,5 +1,8 @@
 import type { ReadyImage } from '../image/types.ts';
 
+/** A resource limit by its name in `ulimit` and Docker; bytes, or open files. */
+export type Ulimit = 'core' | 'data' | 'fsize' | 'memlock' | 'msgqueue' | 'nofile' | 'stack';
+
 /** Limits of one container. Bytes, cores, counts. */
 export interface Limits {
   readonly memoryBytes: number;
@@ -10,6 +13,10 @@ export interface Limits {
   readonly pids?: number;
   /** Size of `/dev/shm`; 64 MiB when absent. */
   readonly shmBytes?: number;
+  /** Resource limits of the process, soft and hard alike; lowered to what the host allows. */
+  readonly ulimits?: Readonly<Partial<Record<Ulimit, number>>>;
+  /** A process that is killed for want of memory takes the whole container with it; cgroup v2 only. */
+  readonly killsAsGroup?: boolean;
 }
 
 export interface BindMount {
@@ -56,6 +63,15 @@ export interface Usage {
   readonly oomKills: number;
   readonly peakMemoryBytes?: number;
   readonly cpuSeconds?: number;
+  /** How long it was held back by its quota of processor time. */
+  readonly throttledSeconds?: number;
+  /** From and to block devices; on cgroup v1 without what the kernel wrote back from its cache later. */
+  readonly readBytes?: number;
+  readonly writtenBytes?: number;
+  /** Processes and threads. */
+  readonly peakPids?: number;
+  /** How often none could be started because of the limit. */
+  readonly pidsLimitHits?: number;
 }
 
 /** One container with its task. Every method may be called again after a failure. */
@@ -75,7 +91,7 @@ export interface Container {
 
 /** "Run one container" on containerd. */
 export interface Runtime {
-  /** Record, snapshot, task, in the order that loses nothing. A failure leaves nothing behind. Not cancellable. @throws UserError reason `entrypoint` when the image's command cannot be run. */
+  /** Record, snapshot, task, in the order that loses nothing. A failure leaves nothing behind. Not cancellable. @throws ApplicationError reason `entrypoint` when the image's command cannot be run. */
   create(request: ContainerRequest): Promise<Container>;
   /** The container that an earlier process created, with a task in any state; `undefined` when there is no such task. */
   open(id: string): Promise<Container | undefined>;

@@ -16,40 +16,62 @@ export async function taskUsage(
   id: string,
   { cgroups, cgroup }: { readonly cgroups: Cgroups; readonly cgroup: string | undefined },
 ): Promise<Usage> {
-  const { metrics } = await client.call('Tasks.Metrics', { filters: [`id==${id}`] });
-  const usage = usageOf(metrics.find((metric) => metric.id === id)?.data ?? null);
-  if (usage.peakMemoryBytes !== undefined || cgroups.version === 'v1' || cgroup === undefined) return usage;
-  return withPeak(usage, await peakOfV2(join(cgroups.processRoot, cgroup)));
+  const [{ metrics }, fromFiles] = await Promise.all([
+    client.call('Tasks.Metrics', { filters: [`id==${id}`] }),
+    cgroup === undefined ? {} : usageOfFiles(join(cgroups.processRoot, cgroup)),
+  ]);
+  return { ...fromFiles, ...usageOf(metrics.find((metric) => metric.id === id)?.data ?? null) };
 }
 
 /** The counters in a metrics payload of either cgroup version. */
 export function usageOf(payload: Payload): Usage {
   if (holds(payload, v1)) {
-    const { memory, memoryOomControl, cpu } = messageOfAny(payload, v1);
-    const usage = {
+    const { memory, memoryOomControl, cpu, blkio } = messageOfAny(payload, v1);
+    const moved = (wanted: string): number =>
+      sum(blkio?.ioServiceBytesRecursive.filter(({ op }) => op.toLowerCase() === wanted).map(({ value }) => value));
+    return {
       oomKills: memoryOomControl?.oomKill ?? 0,
+      ...counted('peakMemoryBytes', memory?.usage?.max),
       ...(cpu?.usage && { cpuSeconds: cpu.usage.total / 1e9 }),
+      ...(cpu?.throttling && { throttledSeconds: cpu.throttling.throttledTime / 1e9 }),
+      ...(blkio && { readBytes: moved('read'), writtenBytes: moved('write') }),
     };
-    return withPeak(usage, memory?.usage?.max);
   }
   if (holds(payload, v2)) {
-    const { memory, memoryEvents, cpu } = messageOfAny(payload, v2);
-    const usage = { oomKills: memoryEvents?.oomKill ?? 0, ...(cpu && { cpuSeconds: cpu.usageUsec / 1e6 }) };
-    return withPeak(usage, memory?.maxUsage);
+    const { memory, memoryEvents, cpu, io } = messageOfAny(payload, v2);
+    return {
+      oomKills: memoryEvents?.oomKill ?? 0,
+      ...counted('peakMemoryBytes', memory?.maxUsage),
+      ...(cpu && { cpuSeconds: cpu.usageUsec / 1e6, throttledSeconds: cpu.throttledUsec / 1e6 }),
+      ...(io && {
+        readBytes: sum(io.usage.map(({ rbytes }) => rbytes)),
+        writtenBytes: sum(io.usage.map(({ wbytes }) => wbytes)),
+      }),
+    };
   }
   return { oomKills: 0 };
 }
 
-/** A container has always used memory: zero means that nobody counted. */
-function withPeak(usage: Usage, peak: number | undefined): Usage {
-  return peak !== undefined && peak > 0 ? { ...usage, peakMemoryBytes: peak } : usage;
+/**
+ * What no containerd passes on, or not every one: `memory.peak` (v2, Linux 5.19), `pids.peak` (Linux 6.1), and how often a fork failed
+ * because of `pids.max`.
+ */
+export async function usageOfFiles(cgroup: string): Promise<Omit<Usage, 'oomKills'>> {
+  const read = (name: string): Promise<string> => readFile(join(cgroup, name), 'utf8').catch(() => '');
+  const [memory, pids, events] = await Promise.all(['memory.peak', 'pids.peak', 'pids.events'].map(read));
+  const hits = /^max (\d+)$/m.exec(events ?? '')?.[1];
+  return {
+    ...counted('peakMemoryBytes', Number(memory)),
+    ...counted('peakPids', Number(pids)),
+    ...(hits !== undefined && { pidsLimitHits: Number(hits) }),
+  };
 }
 
-/** `memory.peak` exists since Linux 5.19; containerd 1.x does not pass it on. */
-async function peakOfV2(cgroup: string): Promise<number | undefined> {
-  try {
-    return Number(await readFile(join(cgroup, 'memory.peak'), 'utf8'));
-  } catch {
-    return undefined;
-  }
+/** A container has always used memory and had a process: zero means that nobody counted. */
+function counted<Name extends string>(name: Name, value: number | undefined): { readonly [K in Name]?: number } {
+  return (value !== undefined && value > 0 ? { [name]: value } : {}) as { readonly [K in Name]?: number };
+}
+
+function sum(values: readonly number[] = []): number {
+  return values.reduce((total, value) => total + value, 0);
 }

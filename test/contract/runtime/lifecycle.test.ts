@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { InfrastructureError, UserError } from '../../../src/base/errors.ts';
+import { ApplicationError, InfrastructureError } from '../../../src/base/errors.ts';
 import { isNotFound } from '../../../src/containerd/errors.ts';
 import { type Box, busyboxLayer, openBox, removeAndRead, runToEnd, untilSaid } from './box.ts';
 
@@ -139,14 +139,14 @@ describe('a container that cannot be created', () => {
     };
     const chainId = await box.importImage({ layers: [layer] });
     const { error, logs } = await failing('', { chainId, config: { entrypoint, cmd: [] } });
-    expect(error).toBeInstanceOf(UserError);
+    expect(error).toBeInstanceOf(ApplicationError);
     expect(error).toMatchObject({ reason: 'entrypoint', message: expect.stringContaining(message) });
     expect(logs).toEqual([]);
   });
 
   it('is its author’s mistake when the working directory is a file', async () => {
     const { error } = await failing('true', { config: { workingDir: '/bin/sh' } });
-    expect(error).toMatchObject({ class: 'user', reason: 'entrypoint' });
+    expect(error).toMatchObject({ class: 'application', reason: 'entrypoint' });
   });
 
   it('is the operator’s business when a mount has no source', async () => {

@@ -39,12 +39,12 @@ export function request(over: Partial<ContainerRequest> = {}): ContainerRequest 
 
 export const hostV1: Host = {
   cgroups: { version: 'v1', swapAccounting: true },
-  hardLimitOfOpenFiles: 20_000,
+  hardLimits: { nofile: 20_000 },
   arch: 'x64',
 };
 
 export const hostV2: Host = {
   cgroups: { version: 'v2', swapAccounting: true },
-  hardLimitOfOpenFiles: Number.POSITIVE_INFINITY,
+  hardLimits: {},
   arch: 'x64',
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/base/errors.ts';
+import { ApplicationError, UserError } from '../../../src/base/errors.ts';
 import { environmentLimits } from '../../../src/runtime/process.ts';
 import { runtimeSpec } from '../../../src/runtime/spec.ts';
 import { hostV1, hostV2, id, request } from './request.ts';
@@ -37,7 +37,7 @@ describe('the process', () => {
 
   it('refuses an image without a command, as a mistake of its author', () => {
     const attempt = () => processOf(withConfig({ entrypoint: [], cmd: [] }));
-    expect(attempt).toThrow(UserError);
+    expect(attempt).toThrow(ApplicationError);
     expect(attempt).toThrow(expect.objectContaining({ reason: 'entrypoint' }));
   });
 
@@ -83,19 +83,29 @@ describe('the process', () => {
     expect(processOf(withConfig({ workingDir })).cwd).toBe(workingDir);
   });
 
-  it('never raises the limit of open files above the host’s', () => {
-    const limit = (hardLimitOfOpenFiles: number) =>
-      runtimeSpec(request(), component, { ...hostV1, hardLimitOfOpenFiles }).process.rlimits[0];
-    expect(limit(4096)).toEqual({ type: 'RLIMIT_NOFILE', soft: 4096, hard: 4096 });
-    expect(limit(Number.POSITIVE_INFINITY)).toEqual({ type: 'RLIMIT_NOFILE', soft: 1048576, hard: 1048576 });
+  it.each([
+    ['Docker’s open files and no core file', {}, {}, { NOFILE: 1048576, CORE: 0 }],
+    ['never more open files than the host’s', {}, { nofile: 4096 }, { NOFILE: 4096, CORE: 0 }],
+    ['what was asked for', { nofile: 64, fsize: 1e9 }, {}, { NOFILE: 64, CORE: 0, FSIZE: 1e9 }],
+    [
+      'never more than the host’s of that',
+      { core: 1e9, stack: 99 },
+      { core: 7 },
+      { NOFILE: 1048576, CORE: 7, STACK: 99 },
+    ],
+  ])('limits its resources: %s', (_, ulimits, hardLimits, limits) => {
+    const spec = runtimeSpec(request({ limits: { memoryBytes: 1, ulimits } }), component, { ...hostV1, hardLimits });
+    expect(spec.process.rlimits).toEqual(
+      Object.entries(limits).map(([name, limit]) => ({ type: `RLIMIT_${name}`, soft: limit, hard: limit })),
+    );
   });
 });
 
 describe('the resources', () => {
-  const resourcesOf = (limits: object, swapAccounting = true) =>
+  const resourcesOf = (limits: object, swapAccounting = true, version: 'v1' | 'v2' = 'v1') =>
     runtimeSpec(request({ limits: { memoryBytes: 1000, ...limits } }), component, {
       ...hostV1,
-      cgroups: { version: 'v1', swapAccounting },
+      cgroups: { version, swapAccounting },
     }).linux.resources;
 
   it.each([
@@ -117,6 +127,12 @@ describe('the resources', () => {
     [0.000001, 1_000],
   ])('turns %d cores into a quota of %d µs', (cpus, quota) => {
     expect(resourcesOf({ cpus }).cpu).toEqual({ quota, period: 100_000 });
+  });
+
+  it('kills a container as a whole only on cgroup v2, where the kernel can', () => {
+    expect(resourcesOf({ killsAsGroup: true })).not.toHaveProperty('unified');
+    expect(resourcesOf({ killsAsGroup: true }, true, 'v2').unified).toEqual({ 'memory.oom.group': '1' });
+    expect(resourcesOf({}, true, 'v2')).not.toHaveProperty('unified');
   });
 
   it('leaves out what is not limited', () => {
