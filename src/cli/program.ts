@@ -4,14 +4,18 @@ import { componentCommand } from './component.ts';
 import { configCommand } from './config.ts';
 import { imageCommand } from './image.ts';
 import { initCommand } from './init.ts';
+import { jobsCommand } from './jobs.ts';
+import { logsCommand } from './logs.ts';
 import { printError } from './output.ts';
 import { planCommand } from './plan.ts';
 import { resumeCommand } from './resume.ts';
 import { runCommand } from './run.ts';
 import { type Session, sessionOf, type Verb } from './session.ts';
+import { showCommand } from './show.ts';
 import { storageCommand } from './storage.ts';
 import { sweepCommand } from './sweep.ts';
 import { lineWidth } from './terminal.ts';
+import { projectCommand } from './upgrade.ts';
 import { version } from './version.ts';
 
 const verbs: Readonly<Record<string, Verb>> = {
@@ -19,10 +23,14 @@ const verbs: Readonly<Record<string, Verb>> = {
   run: runCommand,
   resume: resumeCommand,
   plan: planCommand,
+  jobs: jobsCommand,
+  show: showCommand,
+  logs: logsCommand,
   image: imageCommand,
   storage: storageCommand,
   component: componentCommand,
   config: configCommand,
+  project: projectCommand,
   sweep: sweepCommand,
 };
 
@@ -41,6 +49,7 @@ export async function runCli(argv: readonly string[], signal: AbortSignal): Prom
     .option('--address <socket>', "containerd's socket (also CONTAINERD_ADDRESS)")
     .option('--project <folder>', 'project folder of the embedded Storage (also COMPONENTD_PROJECT)')
     .option('--state-dir <folder>', 'where jobs keep their journal and data (also COMPONENTD_STATE_DIR)')
+    .option('--runtime <name>', 'OCI runtime that runs the containers: runc, crun … (also COMPONENTD_RUNTIME)')
     .option('--json', 'print NDJSON: events, then one object with the result')
     .option('--quiet', 'print results and errors only')
     .option('--no-color', 'no colour on a terminal either (also NO_COLOR; FORCE_COLOR for colour in a pipe)')

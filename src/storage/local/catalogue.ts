@@ -1,9 +1,18 @@
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { dirname } from 'node:path';
+import {
+  DatabaseSync,
+  type DatabaseSyncOptions,
+  type SQLInputValue,
+  type SQLOutputValue,
+  type StatementSync,
+} from 'node:sqlite';
 import { InfrastructureError, UserError } from '../../base/errors.ts';
-import { formatVersion } from './schema.ts';
+import { formatVersion } from './migrations.ts';
 
 /** Waits this long for another process that writes; our transactions take milliseconds. */
 const busyTimeoutMs = 30_000;
+/** An upgrade waits so long for others to leave. */
+const aloneTimeoutMs = 2_000;
 
 /** One row of a query's answer: the caller knows its shape, because it wrote the query. */
 export type Row = Record<string, SQLOutputValue>;
@@ -20,12 +29,40 @@ export class Catalogue {
     this.#database = database;
   }
 
-  /** @throws UserError when the file is of a newer format, or none of ours */
+  /** @throws UserError when the file is of another format, or none of ours */
   static open(path: string): Catalogue {
-    const catalogue = new Catalogue(connect(path));
+    return Catalogue.#prepared(path, connect(path), () => undefined, assertCurrent);
+  }
+
+  /**
+   * Opens a catalogue of today's or an older format for its upgrade: while it is open nobody else can, and foreign keys are not enforced.
+   * @throws UserError reason `in-use` when somebody has it open; when the file is of a newer format, or none of ours
+   */
+  static openAlone(path: string): Catalogue {
+    const database = connect(path, { timeout: aloneTimeoutMs, enableForeignKeyConstraints: false });
     try {
-      catalogue.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF');
-      assertFormat(catalogue, path);
+      return Catalogue.#prepared(path, database, (alone) => alone.exec('PRAGMA locking_mode = EXCLUSIVE'), formatOf);
+    } catch (error) {
+      if (!isBusy((error as Error).cause)) throw error;
+      throw new UserError(`${path} is in use by another process`, {
+        cause: error,
+        reason: 'in-use',
+        hint: 'Wait for its jobs, or stop them, and try again.',
+      });
+    }
+  }
+
+  static #prepared(
+    path: string,
+    database: DatabaseSync,
+    first: (database: DatabaseSync) => void,
+    check: (catalogue: Catalogue, path: string) => unknown,
+  ): Catalogue {
+    const catalogue = new Catalogue(database);
+    try {
+      first(database);
+      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF');
+      check(catalogue, path);
       return catalogue;
     } catch (error) {
       catalogue.close();
@@ -72,6 +109,15 @@ export class Catalogue {
     return this.#transaction('BEGIN IMMEDIATE', work);
   }
 
+  /** Writes the whole catalogue to a path that does not exist yet. Not inside a transaction. */
+  copyTo(path: string): void {
+    try {
+      this.run('VACUUM INTO ?', path);
+    } catch (error) {
+      throw storageFailure(error);
+    }
+  }
+
   close(): void {
     this.#statements.clear();
     this.#database.close();
@@ -102,23 +148,39 @@ export class Catalogue {
   }
 }
 
-function connect(path: string): DatabaseSync {
+function connect(path: string, options: DatabaseSyncOptions = {}): DatabaseSync {
   try {
-    return new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+    return new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true, ...options });
   } catch (error) {
     throw storageFailure(error);
   }
 }
 
-function assertFormat(catalogue: Catalogue, path: string): void {
+/** The catalogue's format. @throws UserError when it is newer than ours, or there is none */
+export function formatOf(catalogue: Catalogue, path: string): number {
   const isOurs = catalogue.one("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'meta'") !== undefined;
   const found = isOurs ? catalogue.one("SELECT value FROM meta WHERE key = 'formatVersion'")?.value : undefined;
-  if (found === String(formatVersion)) return;
-  if (found === undefined) throw new UserError(`${path} is not the catalogue of a project`);
+  if (typeof found !== 'string' || !/^[1-9]\d{0,5}$/.test(found)) {
+    throw new UserError(`${path} is not the catalogue of a project`);
+  }
+  if (Number(found) <= formatVersion) return Number(found);
   throw new UserError(`${path} has format ${found}, this version reads format ${formatVersion}`, {
-    hint:
-      Number(found) > formatVersion ? 'Use the version that wrote it, or a newer one.' : 'Migrate the project first.',
+    hint: 'Use the version that wrote it, or a newer one.',
   });
+}
+
+function assertCurrent(catalogue: Catalogue, path: string): void {
+  const found = formatOf(catalogue, path);
+  if (found === formatVersion) return;
+  throw new UserError(`${path} has the older format ${found}, this version reads format ${formatVersion}`, {
+    reason: 'old-format',
+    hint: `Upgrade it with \`componentd project upgrade --project ${dirname(path)}\`; older versions cannot read it afterwards.`,
+  });
+}
+
+/** https://www.sqlite.org/rescode.html#busy, in the low byte of an extended code. */
+function isBusy(error: unknown): boolean {
+  return (((error as { readonly errcode?: number } | undefined)?.errcode ?? 0) & 0xff) === 5;
 }
 
 /** SQLite's own failures (busy, full, damaged) concern the operator; everything else stays what it is. */

@@ -63,7 +63,7 @@ export async function collect(
   await sweep('data/files', (name) => {
     return isYoungGarbage.has(join('files', name)) || isReferenced('SELECT 1 FROM files WHERE data = ?', name);
   });
-  await sweep('', (name) => !name.startsWith('.init-'));
+  await sweep('', (name) => !/^\.(init|upgrade)-/.test(name));
   await sweep('staged', keep, (name) => (isImport(name) ? before : now - stagedOlderThanMs));
   await sweep('temp', () => false);
   catalogue.run('DELETE FROM garbage WHERE since <= ?', before);

@@ -6,7 +6,8 @@ import { privateDirectory, syncDirectory, writeFileDurably } from '../../base/fi
 import { createKeyFile } from '../../base/keyfile.ts';
 import { Catalogue } from './catalogue.ts';
 import { projectFolder } from './folder.ts';
-import { formatVersion, schema } from './schema.ts';
+import { migrate } from './migrations.ts';
+import { firstSchema } from './schema.ts';
 import { issueToken } from './tokens.ts';
 
 export interface ProjectSettings {
@@ -33,7 +34,7 @@ export async function initProject(settings: ProjectSettings): Promise<{ readonly
   const id = String(randomInt(1000, 2 ** 31));
   const stackId = settings.stackId ?? 'connection.local';
   const values = {
-    formatVersion: String(formatVersion),
+    formatVersion: '1',
     id,
     name: settings.name ?? 'default',
     features: '[]',
@@ -45,8 +46,9 @@ export async function initProject(settings: ProjectSettings): Promise<{ readonly
   const temporary = join(folder.root, `.init-${randomBytes(6).toString('hex')}`);
   let secret = '';
   Catalogue.create(temporary, (catalogue) => {
-    catalogue.script(schema);
+    catalogue.script(firstSchema);
     for (const [key, value] of Object.entries(values)) catalogue.run('INSERT INTO meta VALUES (?, ?)', key, value);
+    migrate(catalogue, 1);
     secret = issueToken(catalogue, { kind: 'admin', description: 'componentd', expires: undefined }).secret;
   });
   await chmod(temporary, 0o600);

@@ -1,8 +1,8 @@
-/** The layout this code writes. It reads no other: older ones are migrated explicitly, newer ones refused. */
-export const formatVersion = 1;
-
-/** Everything `init` makes. Times are milliseconds since 1970, lists are JSON text. */
-export const schema = `
+/**
+ * The first format, frozen: what came later is in `migrations.ts`, and a new project goes the same way as an old one. Times are
+ * milliseconds since 1970, lists are JSON text.
+ */
+export const firstSchema = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE buckets (id TEXT PRIMARY KEY, stage TEXT NOT NULL, name TEXT NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE tables (

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
 import type { Catalogue } from './catalogue.ts';
+import { isSecret, newSecret } from './token-secret.ts';
 
 export interface IssuedToken {
   readonly id: string;
@@ -12,17 +12,18 @@ export function issueToken(
   catalogue: Catalogue,
   token: { readonly kind: 'admin' | 'job'; readonly description: string; readonly expires: number | undefined },
 ): IssuedToken {
-  const secret = randomBytes(32).toString('base64url');
+  const { text, salt, hash } = newSecret();
   const now = Date.now();
   const { id } = catalogue.run(
-    'INSERT INTO tokens (description, kind, hash, created, expires) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO tokens (description, kind, salt, hash, created, expires) VALUES (?, ?, ?, ?, ?, ?)',
     token.description,
     token.kind,
-    hashOf(secret),
+    salt,
+    hash,
     now,
     token.expires ?? null,
   );
-  return { id: String(id), secret: `${id}-${secret}` };
+  return { id: String(id), secret: `${id}-${text}` };
 }
 
 /** The token of a secret, unless it is revoked or expired. */
@@ -31,8 +32,9 @@ export function tokenOf(
   secret: string,
 ): { readonly id: string; readonly kind: string } | undefined {
   const [id = '', text = ''] = secret.split(/-(.*)/s);
-  const row = catalogue.one('SELECT id, kind, expires FROM tokens WHERE hash = ?', hashOf(text));
-  if (row === undefined || String(row.id) !== id) return undefined;
+  if (!/^\d{1,15}$/.test(id)) return undefined;
+  const row = catalogue.one('SELECT kind, salt, hash, expires FROM tokens WHERE id = ?', Number(id));
+  if (row === undefined || !isSecret(text, { salt: row.salt as string, hash: row.hash as string })) return undefined;
   if (row.expires !== null && (row.expires as number) <= Date.now()) return undefined;
   return { id, kind: row.kind as string };
 }
@@ -53,9 +55,4 @@ export function revokeJobTokens(catalogue: Catalogue, jobId: string): void {
 /** What a job's tokens are found by. */
 function jobDescription(jobId: string): string {
   return `job ${jobId}`;
-}
-
-/** A token has 256 random bits: one round of SHA-256 is enough. */
-function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
 }
