@@ -9,10 +9,10 @@ import { isColoured } from './terminal.ts';
 /** NDJSON with `--json`, nothing with `--quiet`, a live view on a terminal, plain lines in a pipe. */
 export function createScreen({ json, quiet, config }: Session): Sink {
   if (quiet && !json) return silent;
-  if (!json && process.stdout.isTTY && config.liveView)
-    return createLiveSink({ stream: process.stdout, colour: isColoured(config, process.stdout) });
+  const colour = isColoured(config, process.stdout);
+  if (!json && process.stdout.isTTY && config.liveView) return createLiveSink({ stream: process.stdout, colour });
   const stream = unblocked(process.stdout);
-  return json ? createNdjsonSink({ stream }) : createPlainSink({ stream });
+  return json ? createNdjsonSink({ stream }) : createPlainSink({ stream, colour });
 }
 
 const silent: Sink = {

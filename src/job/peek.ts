@@ -22,6 +22,8 @@ export async function jobFolders(stateDir: string): Promise<readonly string[]> {
 export interface Peeked {
   readonly plan?: Plan;
   readonly result?: JobResult;
+  /** Of a damaged journal at most the first. */
+  readonly entries: readonly JournalEntry[];
   readonly isDamaged: boolean;
 }
 
@@ -33,10 +35,11 @@ export async function peekJob(folder: string): Promise<Peeked> {
   });
   const whole = entriesIn(text, folder);
   const first = text.slice(0, text.indexOf('\n') + 1);
-  const steps = new Map((whole ?? entriesIn(first, folder) ?? []).map((entry) => [entry.name, entry.value]));
+  const entries = whole ?? entriesIn(first, folder) ?? [];
+  const steps = new Map(entries.map((entry) => [entry.name, entry.value]));
   const plan = steps.get('plan') as Plan | undefined;
   const result = steps.get('result') as JobResult | undefined;
-  return { ...(plan && { plan }), ...(result && { result }), isDamaged: whole === undefined };
+  return { ...(plan && { plan }), ...(result && { result }), entries, isDamaged: whole === undefined };
 }
 
 function entriesIn(text: string, folder: string): readonly JournalEntry[] | undefined {

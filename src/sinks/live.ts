@@ -3,6 +3,7 @@ import type { JobEvent } from '../base/events.ts';
 import { describeEvent, levelOf, shortDigest } from './describe.ts';
 import { formatBytes, formatDuration, formatTable, neutralise, textWidth, truncate } from './format.ts';
 import { createOutlet } from './outlet.ts';
+import { paint } from './paint.ts';
 import { advance, type LayerProgress, type Progress, startProgress } from './progress.ts';
 import type { Sink } from './sink.ts';
 
@@ -31,6 +32,7 @@ export function createLiveSink({ stream, colour, now = Date.now }: LiveOptions):
   let timer: NodeJS.Timeout | undefined;
   let open = true;
 
+  const inColour = (line: string, event: JobEvent): string => (colour ? paint(line, event) : line);
   const columns = (): number => Math.max(20, stream.columns || 80);
   const erase = (): string => {
     const height = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(textWidth(line) / columns())), 0);
@@ -57,8 +59,7 @@ export function createLiveSink({ stream, colour, now = Date.now }: LiveOptions):
     emit: (event: JobEvent) => {
       if (!open) return;
       progress = advance(progress, event, now());
-      if (event.type !== 'log' && isWorthKeeping(event))
-        above += `${paint(describeEvent(event) ?? '', event, colour)}\n`;
+      if (event.type !== 'log' && isWorthKeeping(event)) above += `${inColour(describeEvent(event) ?? '', event)}\n`;
       schedule(drawnAt + redrawMs);
     },
     ready: () => undefined,
@@ -128,9 +129,4 @@ function speedOf({ bytes, from, since }: LayerProgress, now: number): string {
 
 function dim(line: string, colour: boolean): string {
   return colour ? `\x1b[2m${line}\x1b[22m` : line;
-}
-
-function paint(line: string, event: JobEvent, colour: boolean): string {
-  const code = { error: '31', warning: '33', info: '', debug: '2' }[levelOf(event)];
-  return colour && code !== '' ? `\x1b[${code}m${line}\x1b[0m` : line;
 }

@@ -67,7 +67,7 @@ describe('live view', () => {
     expect(viewOf(progress, 3000, 80)).toEqual([
       ...[4, 5, 6, 7, 8].map((i) => `acme.main | line ${i}`),
       'aaaaaaaaaaaa  downloading  500 kB of 2.0 MB  250 kB/s',
-      '1 layers done',
+      '1 layer done',
       'stages of row 1/2 · acme.main for 1.0 s · 3.0 s',
     ]);
   });
