@@ -61,7 +61,7 @@ async function wantedOf(path: string, { row, stage, stderr, since, all }: LogsOp
     if (Number.isFinite(after) && Date.parse(event.time) < after) return false;
     const of =
       event.type === 'log-dropped' ? event.source : event.type === 'log' || event.type === 'stage' ? event : undefined;
-    if (of === undefined) return !isNarrow && (all === true || (event.type === 'message' && levelOf(event) !== 'info'));
+    if (of === undefined) return !isNarrow && (all === true ? isTold(event) : isWarning(event));
     if (event.type === 'stage' && all !== true) return false;
     return (
       (wantedRow === undefined || of.row === wantedRow) &&
