@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { InfrastructureError, type Problem, throwProblems, UserError } from './base/errors.ts';
 import { JsonSyntaxError, parseJson, toPlain } from './base/json.ts';
+import { suggest } from './base/suggest.ts';
 
 /** Everything an operator can set; validated once, frozen, handed down. Bytes, milliseconds, counts. */
 export interface Config {
@@ -13,6 +15,12 @@ export interface Config {
   readonly tenant: string;
   readonly policy: 'compatible' | 'hardened';
   readonly snapshotter: string;
+  /** What runs containers: `runc`, `crun`, or a name in `runtimes`. */
+  readonly runtime: string;
+  /** More runtimes by name, and settings of the known ones. */
+  readonly runtimes: Readonly<Record<string, RuntimeSettings>>;
+  /** How many containers are created at the same time, by all processes of this machine on the same containerd. */
+  readonly concurrentCreates: number;
   readonly pidsLimit: number;
   readonly graceMs: number;
   readonly logBacklogBytes: number;
@@ -22,22 +30,39 @@ export interface Config {
   readonly color: 'auto' | 'always' | 'never';
   /** False for a terminal that cannot move its cursor. */
   readonly liveView: boolean;
+  /** `PATH`: where a runtime is looked for first. */
+  readonly searchPath: string;
   /** For tests: the step at which the process kills itself, see `Journal`. */
   readonly crashAt: string | undefined;
 }
 
-export type Flags = Partial<Pick<Config, 'address' | 'project' | 'stateDir' | 'color'>>;
+/** An OCI runtime with runc's command line, or another shim. */
+export interface RuntimeSettings {
+  /** Absolute path, or name in PATH; the runtime's name when absent. */
+  readonly binary?: string;
+  /** Folder in which it keeps its state, instead of containerd's own choice. */
+  readonly root?: string;
+  /** containerd's name of the shim, such as `io.containerd.runsc.v1`; then neither of the above. */
+  readonly shim?: string;
+  /** Configuration file of that shim. */
+  readonly configPath?: string;
+}
+
+export type Flags = Partial<Pick<Config, 'address' | 'project' | 'stateDir' | 'runtime' | 'color'>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const defaultFile = '/etc/componentd/config.json';
 
-const defaults: Omit<Config, 'color' | 'liveView' | 'crashAt'> = {
+const defaults: Omit<Config, 'color' | 'liveView' | 'searchPath' | 'crashAt'> = {
   address: '/run/containerd/containerd.sock',
   project: '/var/lib/componentd/project',
   stateDir: '/var/lib/componentd',
   tenant: 'default',
   policy: 'compatible',
   snapshotter: 'overlayfs',
+  runtime: 'runc',
+  runtimes: {},
+  concurrentCreates: 2 * availableParallelism(),
   pidsLimit: 4096,
   graceMs: 30_000,
   logBacklogBytes: 1024 ** 3,
@@ -46,9 +71,9 @@ const defaults: Omit<Config, 'color' | 'liveView' | 'crashAt'> = {
 };
 
 /**
- * Flags win over the environment (`CONTAINERD_ADDRESS`, `COMPONENTD_PROJECT`, `COMPONENTD_STATE_DIR`), that over the file
- * (`COMPONENTD_CONFIG`, else `/etc/componentd/config.json` if it exists), that over the defaults.
- * @throws UserError with every problem of the file, or when the one named is not there; InfrastructureError when it cannot be read
+ * Flags win over the environment (`CONTAINERD_ADDRESS`, `COMPONENTD_PROJECT`, `COMPONENTD_STATE_DIR`, `COMPONENTD_RUNTIME`), that
+ * over the file (`COMPONENTD_CONFIG`, else `/etc/componentd/config.json` if it exists), that over the defaults.
+ * @throws UserError with every problem of the file, for a runtime that nobody knows, or when the file named is not there; InfrastructureError when it cannot be read
  */
 export function loadConfig(flags: Flags, environment: Environment = process.env): Config {
   const fromFile = readConfigFile(environment.COMPONENTD_CONFIG);
@@ -59,9 +84,11 @@ export function loadConfig(flags: Flags, environment: Environment = process.env)
       address: environment.CONTAINERD_ADDRESS,
       project: environment.COMPONENTD_PROJECT,
       stateDir: environment.COMPONENTD_STATE_DIR,
+      runtime: environment.COMPONENTD_RUNTIME,
     }),
     ...defined(flags),
   };
+  throwProblems('The configuration of componentd is wrong', problemsOfRuntime(given));
   return Object.freeze({
     ...given,
     address: given.address.replace(/^unix:(\/\/)?/, ''),
@@ -69,6 +96,7 @@ export function loadConfig(flags: Flags, environment: Environment = process.env)
     stateDir: resolve(given.stateDir),
     color: flags.color ?? colorOf(environment),
     liveView: environment.TERM !== undefined && environment.TERM !== 'dumb',
+    searchPath: environment.PATH ?? '',
     crashAt: environment.COMPONENTD_CRASH_AT || undefined,
   });
 }
@@ -112,23 +140,25 @@ function readConfigFile(path: string | undefined): Partial<typeof defaults> {
     if (!(error instanceof JsonSyntaxError)) throw error;
     problems.push({ source, message: error.message });
   }
-  if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
+  if (!isObject(plain)) {
     problems.push({ source, message: 'must be an object' });
     plain = {};
   }
   for (const [key, value] of Object.entries(plain as object)) {
     const problem = complaint(key, value);
     if (problem !== undefined) problems.push({ source, path: key, ...problem });
+    else if (key === 'runtimes') problems.push(...problemsOfRuntimes(value as object, source));
   }
   throwProblems('The configuration of componentd is wrong', problems);
   return plain as Partial<typeof defaults>;
 }
 
 function complaint(key: string, value: unknown): Problem | undefined {
-  const example = (defaults as Readonly<Record<string, unknown>>)[key];
-  if (example === undefined) {
+  if (!Object.hasOwn(defaults, key)) {
     return { message: 'is not a setting', hint: `settings are ${Object.keys(defaults).join(', ')}` };
   }
+  const example = (defaults as Readonly<Record<string, unknown>>)[key];
+  if (typeof example === 'object') return isObject(value) ? undefined : { message: 'must be an object' };
   if (typeof value !== typeof example) return { message: `must be a ${typeof example}` };
   if (typeof value === 'number' && !(Number.isSafeInteger(value) && value > 0))
     return { message: 'must be a whole number above 0' };
@@ -140,6 +170,55 @@ function complaint(key: string, value: unknown): Problem | undefined {
   if ((key === 'address' || key === 'stateDir') && !isAbsolute(String(value)))
     return { message: 'must be an absolute path' };
   return undefined;
+}
+
+const knownRuntimes = ['runc', 'crun'];
+
+function problemsOfRuntime({ runtime, runtimes }: Pick<Config, 'runtime' | 'runtimes'>): Problem[] {
+  const known = [...new Set([...knownRuntimes, ...Object.keys(runtimes)])];
+  if (known.includes(runtime)) return [];
+  const meant = suggest(runtime, known);
+  const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}known are ${known.join(', ')}; describe others in the setting runtimes`;
+  return [{ path: 'runtime', message: `"${runtime}" is not known`, hint }];
+}
+
+const runtimeSettings = ['binary', 'root', 'shim', 'configPath'];
+
+function problemsOfRuntimes(runtimes: object, source: string): Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, settings] of Object.entries(runtimes)) {
+    const complain = (path: string, message: string): number => problems.push({ source, path, message });
+    const path = `runtimes.${name}`;
+    if (!/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/.test(name))
+      complain(path, 'must be named by 1 to 64 lower-case letters, digits, dots, dashes and underscores');
+    if (!isObject(settings)) {
+      complain(path, 'must be an object');
+      continue;
+    }
+    for (const [key, value] of Object.entries(settings)) {
+      const wrong = complaintAboutRuntime(key, value);
+      if (wrong !== undefined) complain(`${path}.${key}`, wrong);
+    }
+    const { binary, root, shim, configPath } = settings as RuntimeSettings;
+    if (shim !== undefined && (binary ?? root) !== undefined) complain(path, 'has a shim, so neither binary nor root');
+    if (shim === undefined && configPath !== undefined) complain(path, 'has a configPath, so it must have a shim');
+  }
+  return problems;
+}
+
+function complaintAboutRuntime(key: string, value: unknown): string | undefined {
+  if (!runtimeSettings.includes(key)) return `is not a setting of a runtime; those are ${runtimeSettings.join(', ')}`;
+  if (typeof value !== 'string') return 'must be a string';
+  if (key === 'shim' && !/^[a-z0-9]+(?:\.[a-z0-9]+)+\.v[0-9]+$/.test(value))
+    return 'must be a name such as io.containerd.runsc.v1';
+  const isName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value);
+  if (key === 'binary' && !isName && !isAbsolute(value)) return 'must be a name in PATH or an absolute path';
+  if ((key === 'root' || key === 'configPath') && !isAbsolute(value)) return 'must be an absolute path';
+  return undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -6,6 +6,7 @@ import type { Engine } from '../job/types.ts';
 import { detectCgroups, emptyCgroups, makeCgroup, removeCgroupParents } from '../runtime/cgroups.ts';
 import { createRuntime } from '../runtime/container.ts';
 import { followLog } from '../runtime/logs.ts';
+import { findRuntime, type OciRuntime } from '../runtime/oci-runtime.ts';
 import { freeSpaceGuard } from '../runtime/space.ts';
 
 /** The tenant's namespace in containerd: the one function that knows how they correspond. */
@@ -30,14 +31,24 @@ export async function openContainerd(config: Config): Promise<ConnectedNode> {
   }
 }
 
+/** The same for whoever will run containers. @throws InfrastructureError also when the runtime that was chosen is not there. */
+export async function openNode(config: Config): Promise<ConnectedNode> {
+  await findRuntime(runtimeOf(config), config.searchPath);
+  return await openContainerd(config);
+}
+
+function runtimeOf({ runtime: name, runtimes }: Config): OciRuntime {
+  return { name, ...(Object.hasOwn(runtimes, name) && runtimes[name]) };
+}
+
 /** What jobs need of the machine, on this containerd. */
 export function createJobEngine({ client, version }: ConnectedNode, config: Config): Engine {
-  const { snapshotter } = config;
+  const { snapshotter, searchPath, concurrentCreates } = config;
   const images = createImages(client, { snapshotter });
   const cgroups = detectCgroups();
   cgroups.catch(() => undefined);
   return {
-    runtime: createRuntime(client, { snapshotter, version }),
+    runtime: createRuntime(client, { snapshotter, version, runtime: runtimeOf(config), searchPath, concurrentCreates }),
     followLog,
     ensureImage: (request, call) => images.ensure(request, call),
     makeCgroup: async (path) => makeCgroup(await cgroups, path),

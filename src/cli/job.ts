@@ -15,7 +15,7 @@ import { planJob } from '../job/plan.ts';
 import { resolveJob } from '../job/resolve.ts';
 import { type JobSpec, parseJobSpec } from '../job/spec.ts';
 import type { Plan } from '../job/types.ts';
-import { type ConnectedNode, openContainerd } from './compose.ts';
+import { type ConnectedNode, openNode } from './compose.ts';
 import { executeAndPrint } from './execute.ts';
 import { print, safeJson } from './output.ts';
 import { type OpenProject, withProject } from './project.ts';
@@ -76,7 +76,7 @@ async function withNode(
   config: Config,
   work: (project: OpenProject, connected: Promise<ConnectedNode>) => Promise<void>,
 ): Promise<void> {
-  const connected = openContainerd(config);
+  const connected = openNode(config);
   connected.catch(() => undefined);
   try {
     await withProject(config, (project) => work(project, connected));

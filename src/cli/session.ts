@@ -20,9 +20,11 @@ export function sessionOf(
   signal: AbortSignal,
   exit: { code: number },
 ): Session {
-  const { address, project, stateDir, json, quiet } = options as Readonly<Record<string, string | boolean | undefined>>;
+  const { address, project, stateDir, runtime, json, quiet } = options as Readonly<
+    Record<string, string | boolean | undefined>
+  >;
   const color = options.color === false ? 'never' : undefined;
-  const flags = { address, project, stateDir, color } as Readonly<Record<string, string | undefined>>;
+  const flags = { address, project, stateDir, runtime, color } as Readonly<Record<string, string | undefined>>;
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   return {
     config: loadConfig(given),

@@ -60,3 +60,42 @@ test('every problem of a file is told at once', async () => {
     ['colour', 'pidsLimit', 'policy', 'address'].map((key) => [path, key]),
   );
 });
+
+test('a runtime is runc, crun or one that the file describes, and a flag may choose it', async () => {
+  const gvisor = { shim: 'io.containerd.runsc.v1', configPath: '/etc/runsc.toml' };
+  const path = await written('gvisor.json', JSON.stringify({ runtime: 'gvisor', runtimes: { gvisor } }));
+  expect(loadConfig({}, {}).runtime).toBe('runc');
+  expect(loadConfig({}, { COMPONENTD_CONFIG: path })).toMatchObject({ runtime: 'gvisor', runtimes: { gvisor } });
+  expect(loadConfig({}, { COMPONENTD_CONFIG: path, COMPONENTD_RUNTIME: 'crun' }).runtime).toBe('crun');
+  expect(loadConfig({ runtime: 'runc' }, { COMPONENTD_RUNTIME: 'crun' }).runtime).toBe('runc');
+});
+
+test('an unknown runtime is refused with the one that was meant and those that are known', () => {
+  expect(() => loadConfig({ runtime: 'crn' }, {})).toThrow(
+    /"crn" is not known \(did you mean crun\? known are runc, crun;/,
+  );
+  expect(() => loadConfig({ runtime: 'toString' }, {})).toThrow(/"toString" is not known/);
+});
+
+test('every problem of the runtimes is told at once, with its path', async () => {
+  const runtimes = {
+    'Big Name': {},
+    crun: { binary: '../crun', root: 'relative', systemdCgroup: true },
+    both: { binary: '/usr/bin/x', shim: 'io.containerd.x.v1' },
+    pathless: { shim: 'runsc' },
+    shimless: { configPath: '/etc/x' },
+    text: 'runc',
+  };
+  const path = await written('runtimes.json', JSON.stringify({ runtimes, concurrentCreates: 0 }));
+  expect(refusal(path).problems.map((problem) => problem.path)).toEqual([
+    'runtimes.Big Name',
+    'runtimes.crun.binary',
+    'runtimes.crun.root',
+    'runtimes.crun.systemdCgroup',
+    'runtimes.both',
+    'runtimes.pathless.shim',
+    'runtimes.shimless',
+    'runtimes.text',
+    'concurrentCreates',
+  ]);
+});
