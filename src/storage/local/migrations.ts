@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { Catalogue } from './catalogue.ts';
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import { saltedHash } from './token-secret.ts';
+
+/** What a step needs of the catalogue. */
+export interface Statements {
+  script(sql: string): void;
+  run(sql: string, ...values: readonly SQLInputValue[]): unknown;
+  all(sql: string, ...values: readonly SQLInputValue[]): readonly Readonly<Record<string, SQLOutputValue>>[];
+}
 
 /** One step from a format to the next. */
 export interface Migration {
@@ -10,7 +17,7 @@ export interface Migration {
    * Changes the catalogue, in the transaction of the caller, with foreign keys checked at its end only. It works on the tables as the steps
    * before it left them, whatever the rest of the program makes of them later: so it is plain SQL, and calls nothing that may change.
    */
-  readonly apply: (catalogue: Catalogue) => void;
+  readonly apply: (catalogue: Statements) => void;
 }
 
 /**
@@ -45,7 +52,7 @@ UPDATE tokens SET job = substr(description, 5), parent = (SELECT min(id) FROM to
 export const formatVersion = 1 + migrations.length;
 
 /** Applies the steps that lead from this format to today's. Inside a transaction of the caller. */
-export function migrate(catalogue: Catalogue, from: number): void {
+export function migrate(catalogue: Statements, from: number): void {
   for (const { apply } of migrations.slice(from - 1)) apply(catalogue);
   catalogue.run("UPDATE meta SET value = ? WHERE key = 'formatVersion'", String(formatVersion));
 }
