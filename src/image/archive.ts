@@ -22,7 +22,9 @@ export interface ImportRequest {
   readonly name?: string;
 }
 
-interface Found {
+/** An image of an archive that is ready to run, and the names it is to have. */
+interface Assembled {
+  readonly image: ReadyImage;
   readonly target: Descriptor;
   readonly names: readonly string[];
 }
@@ -37,14 +39,10 @@ export async function importArchive(
   request: ImportRequest,
   at: Workplace,
 ): Promise<readonly ReadyImage[]> {
-  const given = request.name === undefined ? undefined : parseReference(request.name).name;
+  const name = request.name === undefined ? undefined : parseReference(request.name).name;
   return withLease(client, at.emit, async (lease) => {
-    const archive = await ingestArchive(client, { source: request.source, lease, signal: at.signal });
     const ready: ReadyImage[] = [];
-    for (const { target, names } of await findImages(client, { archive, lease, given, signal: at.signal })) {
-      const [name = ''] = names;
-      const source = noSource(name, 'The archive does not hold everything its image needs.');
-      const image = await assemble(client, { ...at, name, target, lease, source });
+    for (const { image, target, names } of await assembleArchive(client, { ...request, name, lease }, at)) {
       for (const each of names) {
         await saveImage(client, each, target);
         at.emit({ type: 'image', image: each, status: 'ready', digest: target.digest });
@@ -53,6 +51,31 @@ export async function importArchive(
     }
     return ready;
   });
+}
+
+/** The part of {@link importArchive} that gives no image a name on this node: only the lease keeps what it made. */
+export async function assembleArchive(
+  client: Containerd,
+  { source, name: given, lease }: Pick<ImportRequest, 'source'> & { readonly name: string | undefined; lease: string },
+  at: Workplace,
+): Promise<readonly Assembled[]> {
+  const archive = await ingestArchive(client, { source, lease, signal: at.signal });
+  const assembled: Assembled[] = [];
+  for (const { target, names } of await findImages(client, { archive, lease, given, signal: at.signal })) {
+    const [name = ''] = names;
+    const missing = noSource(name, 'The archive does not hold everything its image needs.');
+    assembled.push({
+      image: await assemble(client, { ...at, name, target, lease, source: missing }),
+      target,
+      names,
+    });
+  }
+  return assembled;
+}
+
+interface Found {
+  readonly target: Descriptor;
+  readonly names: readonly string[];
 }
 
 interface Finding {

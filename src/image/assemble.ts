@@ -82,7 +82,8 @@ async function fetchManifest(client: Containerd, assembly: Assembly): Promise<{ 
     const offered = top.manifests
       .flatMap(({ platform }) => (platform === undefined ? [] : [formatPlatform(platform)]))
       .slice(0, 20);
-    throw invalid(name, `it is not made for ${formatPlatform(host)}, only for ${offered.join(', ') || 'nothing'}`);
+    const made = `it is not made for ${formatPlatform(host)}, only for ${offered.join(', ') || 'nothing'}`;
+    throw invalid(name, made, 'image_platform');
   }
   const chosen = await fetchDocument(client, assembly, entry);
   if (chosen.kind === 'index') throw invalid(name, 'it has an index within an index');
@@ -120,6 +121,7 @@ async function fetchConfig(client: Containerd, assembly: Assembly, manifest: Man
     throw invalid(
       name,
       `it is made for ${formatPlatform(parsed.platform) || 'nothing'}, not for ${formatPlatform(host)}`,
+      'image_platform',
     );
   }
   if (parsed.diffIds.length !== manifest.layers.length) {

@@ -56,9 +56,12 @@ export function own(document: Document, key: string): unknown {
   return Object.hasOwn(document, key) ? document[key] : undefined;
 }
 
-export function invalid(what: string, problem: string): UserError {
-  return new UserError(`${what} cannot be used: ${problem}`, { reason: 'image_invalid' });
+export function invalid(what: string, problem: string, reason: InvalidReason = 'image_invalid'): UserError {
+  return new UserError(`${what} cannot be used: ${problem}`, { reason });
 }
+
+/** Of an image that cannot run on this machine, or nowhere. */
+export type InvalidReason = 'image_platform' | 'image_invalid';
 
 function deeperThan(text: string, limit: number): boolean {
   let depth = 0;

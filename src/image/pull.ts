@@ -25,7 +25,8 @@ export async function pullImage(
   });
 }
 
-function registrySource(registry: Registry, { domain, path }: Reference): BlobSource {
+/** Blobs from the registry that resolved the reference. */
+export function registrySource(registry: Registry, { domain, path }: Reference): BlobSource {
   return {
     labels: { [`containerd.io/distribution.source.${domain}`]: path },
     prove: ({ digest }, kind) =>

@@ -1,14 +1,11 @@
-import { InfrastructureError, UserError } from '../base/errors.ts';
+import { UserError } from '../base/errors.ts';
 import type { Emit } from '../base/events.ts';
-import { ulid } from '../base/ids.ts';
-import { Scope } from '../base/scope.ts';
 import type { Containerd } from '../containerd/client.ts';
-import { isNotFound } from '../containerd/errors.ts';
 import { splitUser } from './config.ts';
-import { withLease } from './leased.ts';
 import { type GroupEntry, type PasswdEntry, parseGroup, parsePasswd } from './passwd.ts';
-import { lowerDirectories, readFromLayers } from './rootfs.ts';
+import { readFromLayers } from './rootfs.ts';
 import type { ReadyImage } from './types.ts';
+import { withLayers } from './view.ts';
 
 /** Who the image's own process is. */
 export interface ResolvedUser {
@@ -66,35 +63,13 @@ export function userOf(image: Pick<ReadyImage, 'name' | 'config'>, accounts: Acc
   };
 }
 
-async function readAccounts(client: Containerd, { chainId, snapshotter }: ReadyImage, emit: Emit): Promise<Accounts> {
-  if (chainId === '') return { passwd: '', group: '' };
-  return withLease(client, emit, async (lease) => {
-    const key = `accounts-${ulid()}`;
-    await using scope = new Scope(emit);
-    scope.own(`snapshot ${key}`, () => removeView(client, snapshotter, key));
-    const { mounts } = await client.call('Snapshots.View', { snapshotter, key, parent: chainId }, { lease });
-    const layers = lowerDirectories(mounts);
-    if (layers === undefined) {
-      throw new InfrastructureError(
-        `the snapshotter ${snapshotter} does not show its directories, so the image's users cannot be read`,
-        {
-          hint: 'Run the image under a numeric user, or use overlayfs.',
-        },
-      );
-    }
+async function readAccounts(client: Containerd, image: ReadyImage, emit: Emit): Promise<Accounts> {
+  return withLayers(client, { image, emit }, async (layers) => {
     const text = async (path: string): Promise<string> =>
       (await readFromLayers(layers, path, maxFileBytes))?.toString('latin1') ?? '';
     const [passwd, group] = await Promise.all([text('etc/passwd'), text('etc/group')]);
     return { passwd, group };
   });
-}
-
-async function removeView(client: Containerd, snapshotter: string, key: string): Promise<void> {
-  try {
-    await client.call('Snapshots.Remove', { snapshotter, key });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
 }
 
 function findAccount(passwd: string, user: string | number): PasswdEntry | undefined {

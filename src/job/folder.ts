@@ -48,23 +48,42 @@ export function recordPathOf(stateDir: string, job: string): string {
  * it: nobody sees it without.
  */
 export async function createJobFolder(stateDir: string, plan: Plan, crashPoint?: CrashPoint): Promise<JobFolder> {
+  const { path, made: journal } = await createOwnedFolder(stateDir, plan.job, (folder) =>
+    Journal.open(journalPath(folder), 'create', crashPoint),
+  );
+  await syncDirectory(dirname(path));
+  await journal.step('plan', () => plan);
+  await journal.note(bootNote, await currentBootId());
+  return { path, recordPath: recordPathOf(stateDir, plan.job), journal, plan };
+}
+
+/**
+ * A folder of this process for work that is no job and cannot be resumed: what a crash leaves of it, a sweep takes for a job that never
+ * got its plan, and removes it with the containers that name it. `removeFolder` ends it.
+ */
+export async function createPassingFolder(stateDir: string, id: string): Promise<string> {
+  const { path } = await createOwnedFolder(stateDir, id, async () => undefined);
+  return path;
+}
+
+async function createOwnedFolder<T>(
+  stateDir: string,
+  id: string,
+  fill: (folder: string) => Promise<T>,
+): Promise<{ readonly path: string; readonly made: T }> {
   const jobs = await durableJobsFolder(stateDir);
-  const path = join(jobs, plan.job);
-  const unfinished = join(jobs, `.new-${plan.job}`);
-  let journal: Journal;
+  const path = join(jobs, id);
+  const unfinished = join(jobs, `.new-${id}`);
   try {
     await mkdir(unfinished, { mode: 0o700 });
     await writeFile(join(unfinished, ownerName), formatOwner(await thisProcess()), { mode: 0o600 });
-    journal = await Journal.open(journalPath(unfinished), 'create', crashPoint);
+    const made = await fill(unfinished);
     await rename(unfinished, path);
+    return { path, made };
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     throw error;
   }
-  await syncDirectory(jobs);
-  await journal.step('plan', () => plan);
-  await journal.note(bootNote, await currentBootId());
-  return { path, recordPath: recordPathOf(stateDir, plan.job), journal, plan };
 }
 
 async function durableJobsFolder(stateDir: string): Promise<string> {

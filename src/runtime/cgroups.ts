@@ -70,12 +70,17 @@ export function cgroupsPath(parent: string, id: string): string {
 
 /** How many processes are left in the cgroup and the cgroups below it; 0 when there is no such cgroup. */
 export async function countProcesses(cgroups: Cgroups, path: string): Promise<number> {
-  const count = async (directory: string): Promise<number> => {
+  return (await processesIn(cgroups, path)).length;
+}
+
+/** The processes in the cgroup and the cgroups below it, by the pids that we see; none when there is no such cgroup. */
+export async function processesIn(cgroups: Cgroups, path: string): Promise<readonly number[]> {
+  const list = async (directory: string): Promise<readonly string[]> => {
     const own = await orWhenGone(readFile(join(directory, 'cgroup.procs'), 'utf8'), '');
-    const below = await Promise.all((await directories(directory)).map((child) => count(join(directory, child))));
-    return below.reduce((sum, processes) => sum + processes, own.split('\n').filter(Boolean).length);
+    const below = await Promise.all((await directories(directory)).map((child) => list(join(directory, child))));
+    return [...own.split('\n').filter(Boolean), ...below.flat()];
   };
-  return await count(join(cgroups.processRoot, path));
+  return (await list(join(cgroups.processRoot, path))).map(Number);
 }
 
 /** Names of the cgroups right below `parent` that hold neither a cgroup nor a process, in any hierarchy. */

@@ -1,0 +1,65 @@
+import type { Containerd } from '../containerd/client.ts';
+import { readBlob } from './content.ts';
+import { isObject, own, parseDocument } from './document.ts';
+import { type Manifest, maxConfigBytes, maxManifestBytes } from './manifest.ts';
+import { formatPlatform } from './platform.ts';
+import { readManifestOf } from './present.ts';
+import type { ReadyImage } from './types.ts';
+
+/** What an image says or is beyond what has effect when it runs. */
+export interface ImageDetails {
+  /** As the image's config says, for example `linux/amd64`. */
+  readonly platform: string;
+  readonly layers: number;
+  /** Of config and layers, as they are transferred. */
+  readonly bytes: number;
+  /** Absolute paths. */
+  readonly volumes: readonly string[];
+  readonly hasHealthcheck: boolean;
+  readonly ports: readonly string[];
+}
+
+/** Reads the documents of an image that is ready to run. */
+export async function imageDetails(client: Containerd, image: ReadyImage): Promise<ImageDetails> {
+  const [manifest, bytes] = await Promise.all([
+    manifestOf(client, image),
+    readBlob(client, image.configDigest, maxConfigBytes),
+  ]);
+  const document = parseDocument(bytes ?? Buffer.from('{}'), { what: image.name, maxBytes: maxConfigBytes });
+  const run = own(document, 'config');
+  const settings = isObject(run) ? run : {};
+  const part = (key: string): string => {
+    const value = own(document, key);
+    return typeof value === 'string' ? value : '';
+  };
+  const health = own(settings, 'Healthcheck');
+  const test = isObject(health) ? own(health, 'Test') : undefined;
+  return {
+    platform: formatPlatform({ os: part('os'), architecture: part('architecture'), variant: part('variant') }),
+    layers: manifest?.layers.length ?? 0,
+    bytes: manifest?.layers.reduce((sum, { size }) => sum + size, manifest.config.size) ?? 0,
+    volumes: keysOf(own(settings, 'Volumes')),
+    hasHealthcheck: Array.isArray(test) && test[0] !== 'NONE',
+    ports: keysOf(own(settings, 'ExposedPorts')),
+  };
+}
+
+function keysOf(value: unknown): readonly string[] {
+  return isObject(value) ? Object.keys(value) : [];
+}
+
+async function manifestOf(client: Containerd, { digest, name }: ReadyImage): Promise<Manifest | undefined> {
+  const top = await readBlob(client, digest, maxManifestBytes);
+  if (top === undefined) return undefined;
+  const target = { digest, size: top.length, mediaType: mediaTypeIn(top) };
+  return (await readManifestOf(client, name, target))?.manifest;
+}
+
+/** The content store keeps no media types. */
+function mediaTypeIn(bytes: Buffer): string {
+  const document = parseDocument(bytes, { what: 'the manifest', maxBytes: maxManifestBytes });
+  const said = own(document, 'mediaType');
+  if (typeof said === 'string') return said;
+  const kind = own(document, 'manifests') === undefined ? 'manifest' : 'index';
+  return `application/vnd.oci.image.${kind}.v1+json`;
+}
