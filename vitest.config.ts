@@ -1,6 +1,40 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { findRelease, type ReleaseName, releaseNames } from './test/support/releases.ts';
 
 const system = ['test/contract/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'];
+
+/** What containerd has no part in: run once, and not on every release line. */
+const once = [
+  'test/contract/proto.test.ts',
+  'test/contract/storage-*.test.ts',
+  'test/contract/image/registry.test.ts',
+  'test/e2e/mistakes.test.ts',
+];
+
+/** Tests on a private containerd and a registry, which serve all files, one file at a time. */
+function onContainerd(
+  name: string,
+  release: ReleaseName | undefined,
+  files: { include: string[]; exclude?: string[] },
+): TestProjectInlineConfiguration {
+  const found = release && findRelease(release);
+  return {
+    extends: true,
+    test: {
+      name,
+      // A line that is missing is told by the one test that looks whether it is there.
+      ...(release && !found ? { include: ['test/contract/release.test.ts'] } : files),
+      ...(release && { env: { COMPONENTD_TEST_RELEASE: release, ...(found && { PATH: found.path }) } }),
+      globalSetup: ['test/support/global-setup.ts'],
+      fileParallelism: false,
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
+    },
+  };
+}
+
+/** `--project system` is everything on the containerd that is installed: the short way while one works on something. */
+const isSystemNamed = process.argv.some((argument) => /^(--project=)?system$/.test(argument));
 
 export default defineConfig({
   test: {
@@ -11,18 +45,9 @@ export default defineConfig({
         extends: true,
         test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: system, testTimeout: 20_000 },
       },
-      {
-        extends: true,
-        // One private containerd and one registry serve all files, one file at a time.
-        test: {
-          name: 'system',
-          include: system,
-          globalSetup: ['test/support/global-setup.ts'],
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-        },
-      },
+      onContainerd('once', undefined, { include: once }),
+      ...releaseNames.map((name) => onContainerd(`containerd-${name}`, name, { include: system, exclude: once })),
+      ...(isSystemNamed ? [onContainerd('system', undefined, { include: system })] : []),
     ],
   },
 });

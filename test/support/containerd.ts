@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectContainerd } from '../../src/containerd/client.ts';
 import { claim } from './orphans.ts';
+import { releaseOn } from './releases.ts';
 import { endEverything } from './wreckage.ts';
 
 /** A containerd of its own: root, state, socket and runc state below one directory. */
@@ -24,18 +25,22 @@ export interface PrivateContainerd extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Starts a containerd whose directory is `<tmp>/<prefix>XXXXXX`; resolves when its health is SERVING. */
-export async function startContainerd(prefix = 'componentd-test-'): Promise<PrivateContainerd> {
-  const directory = await mkdtemp(join(tmpdir(), prefix));
+/** Starts the first containerd on a search path, which finds its shim there too; resolves when its health is SERVING. */
+export async function startContainerd(path = process.env.PATH ?? ''): Promise<PrivateContainerd> {
+  const directory = await mkdtemp(join(tmpdir(), 'componentd-test-'));
   await claim(directory);
   const address = join(directory, 'containerd.sock');
   const config = join(directory, 'config.toml');
-  await writeFile(config, configOf(directory));
+  await writeFile(config, configOf(directory, releaseOn(path) === '2' ? 3 : 2));
   let daemon: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
     const log = openSync(join(directory, 'containerd.log'), 'a');
-    daemon = spawn('containerd', ['--config', config], { stdio: ['ignore', log, log], detached: true });
+    daemon = spawn('containerd', ['--config', config], {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, PATH: path },
+    });
     closeSync(log);
     await untilServing(address, daemon, join(directory, 'containerd.log'));
   };
@@ -72,12 +77,13 @@ export async function startContainerd(prefix = 'componentd-test-'): Promise<Priv
   };
 }
 
-/** CRI off: it wants a CNI set-up and a network port, and nothing here uses it. */
-function configOf(directory: string): string {
-  return `version = 2
+/** CRI off: it wants a CNI set-up and a network port, and nothing here uses it. Version 3 of the format has other names for it. */
+function configOf(directory: string, version: 2 | 3): string {
+  const cri = version === 2 ? ['grpc.v1.cri'] : ['grpc.v1.cri', 'cri.v1.images', 'cri.v1.runtime'];
+  return `version = ${version}
 root = "${directory}/root"
 state = "${directory}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
+disabled_plugins = [${cri.map((name) => `"io.containerd.${name}"`).join(', ')}]
 
 [grpc]
   address = "${directory}/containerd.sock"

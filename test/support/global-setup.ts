@@ -2,6 +2,7 @@ import type { TestProject } from 'vitest/node';
 import { startContainerd } from './containerd.ts';
 import { removeOrphans } from './orphans.ts';
 import { startRegistry } from './registry.ts';
+import { findRelease, releaseNames } from './releases.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -16,12 +17,17 @@ declare module 'vitest' {
   }
 }
 
-/** One containerd and one registry for the whole run; a test that wants to kill a daemon starts its own. */
-export async function setup(project: TestProject): Promise<() => Promise<void>> {
+/** One containerd, of the project's release line, and one registry for all its files; a test that wants to kill a daemon starts its own. */
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const wanted = releaseNames.find(
+    (name) => name === (project.config.env as NodeJS.ProcessEnv | undefined)?.COMPONENTD_TEST_RELEASE,
+  );
+  const release = wanted && findRelease(wanted);
+  if (wanted && !release) return undefined;
   if (process.getuid?.() !== 0)
     throw new Error('these tests start a containerd, which needs root; unit tests alone: vitest run --project unit');
   await removeOrphans();
-  const containerd = await startContainerd();
+  const containerd = await startContainerd(release?.path);
   const registry = await startRegistry().catch(async (error: unknown) => {
     await containerd.stop();
     throw error;

@@ -1,5 +1,4 @@
 import { readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
@@ -10,9 +9,9 @@ export interface Place {
   /** Socket of a private containerd (its state lies beside it). */
   readonly address: string;
   readonly namespace: string;
-  /** Nothing may be below this cgroup path; `/componentd` when absent. */
-  readonly cgroupPrefix?: string;
-  /** No directory of ours may be in here; the system's temporary directory when absent. */
+  /** Nothing may be below this cgroup path. Runs go on at the same time, so it must be one of this test. */
+  readonly cgroupPrefix: string;
+  /** No directory of ours may be in here. */
   readonly tempDirectory?: string;
   readonly snapshotter?: string;
 }
@@ -39,13 +38,7 @@ export async function expectNothingLeft(place: Place): Promise<void> {
 
 /** One line for each thing; empty when there is nothing. */
 export async function leftovers(containerd: Containerd, place: Place): Promise<readonly string[]> {
-  const {
-    address,
-    namespace,
-    cgroupPrefix = '/componentd',
-    tempDirectory = tmpdir(),
-    snapshotter = 'overlayfs',
-  } = place;
+  const { address, namespace, cgroupPrefix, tempDirectory, snapshotter = 'overlayfs' } = place;
   const { containers } = await containerd.call('Containers.List', {});
   const { tasks } = await containerd.call('Tasks.List', {});
   const { leases } = await containerd.call('Leases.List', {});
@@ -58,7 +51,7 @@ export async function leftovers(containerd: Containerd, place: Place): Promise<r
   const mounts = (await mountsBelow(dirname(address))).filter(
     (point) => point.includes(`/${namespace}/`) || point.includes('/tmpmounts/'),
   );
-  const temporary = (await readdir(tempDirectory)).filter(
+  const temporary = (tempDirectory === undefined ? [] : await readdir(tempDirectory)).filter(
     (name) => name.startsWith('componentd-') && !name.startsWith('componentd-test-'),
   );
   return [

@@ -4,8 +4,8 @@ import { anyOf, anyOfJson, specType } from '../../src/containerd/any.ts';
 import type { Containerd } from '../../src/containerd/client.ts';
 import { cgroupsAt } from './wreckage.ts';
 
-/** Cgroup path below which sleepers live. */
-export const sleeperCgroup = '/componentd-sleeper';
+/** Cgroup path below which the sleepers of this process live. */
+export const sleeperCgroup = `/componentd-sleeper-${process.pid}`;
 
 /** Creates and starts a task that runs the host's `sleep` in an empty root; enough of a container to wait for, to kill and to find again. */
 export async function startSleeper(
