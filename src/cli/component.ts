@@ -41,7 +41,7 @@ async function add(file: string, { config, json }: Session): Promise<void> {
   const { withProject } = await import('./project.ts');
   const { print, printJson, shown } = await import('./output.ts');
   const { content, source } = await readInput(file);
-  const id = readId(() => parseDefinition(content, source).id);
+  const id = readId(() => parseDefinition(content, `component definition ${source}`).id);
   await withProject(config, async ({ storage: { parts } }) =>
     addComponent(parts.catalogue, parts.secrets, id, content),
   );

@@ -1,10 +1,12 @@
 import type { Problem } from '../base/errors.ts';
 import type { InputFile, InputTable, OutputTable } from '../gen/configuration.schema.js';
 import { destinationComplaint } from './destination.ts';
+import { parseMoment } from './moment.ts';
+import { plainNameComplaint } from './plain-name.ts';
 
 /** Rules between the keys of one input table that a schema cannot say (contract 2.3.2). Paths are relative to the item. */
 export function inputTableProblems(table: InputTable): readonly Problem[] {
-  const problems: Problem[] = [];
+  const problems: Problem[] = [...fileNameProblems(table), ...momentProblems(table)];
   const hasColumn = (table.where_column ?? '').trim() !== '';
   const hasValues = (table.where_values ?? []).length > 0;
   if (hasColumn && !hasValues)
@@ -38,6 +40,25 @@ export function inputTableProblems(table: InputTable): readonly Problem[] {
   return problems;
 }
 
+function fileNameProblems({ source, destination }: InputTable): readonly Problem[] {
+  const complaint = plainNameComplaint(destination || source);
+  if (complaint === undefined) return [];
+  return [
+    {
+      path: destination ? 'destination' : 'source',
+      message: `${complaint}, so it cannot be a file name`,
+      hint: 'give a plain file name as "destination"',
+    },
+  ];
+}
+
+/** Of words that are no moments, `adaptive` is told of by name where it is refused. */
+function momentProblems({ changed_since: text = '' }: { readonly changed_since?: string }): readonly Problem[] {
+  if (text.trim() === '' || text === 'adaptive' || parseMoment(text, new Date()) !== undefined) return [];
+  const hint = 'write an ISO 8601 date, a Unix time, or for example "-2 days"';
+  return [{ path: 'changed_since', message: `"${text}" is not a moment`, hint }];
+}
+
 /** Rules between the selectors of one input file item (contract 2.3.3). */
 export function inputFileProblems(file: InputFile): readonly Problem[] {
   const given = {
@@ -48,7 +69,7 @@ export function inputFileProblems(file: InputFile): readonly Problem[] {
     changed_since: (file.changed_since ?? '') !== '',
     limit: typeof file.limit === 'number',
   };
-  const problems: Problem[] = [];
+  const problems: Problem[] = [...momentProblems(file)];
   if (!given.tags && !given['source.tags'] && !given.query && !given.file_ids) {
     problems.push({
       message: 'one of "tags", "source.tags", "query" and "file_ids" is required',

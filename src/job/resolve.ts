@@ -1,10 +1,12 @@
 import type { Cipher } from '../base/cipher.ts';
 import { type Problem, throwProblems, UserError } from '../base/errors.ts';
+import { Findings } from '../base/findings.ts';
 import { at, type Json, type JsonObject, parseJson } from '../base/json.ts';
 import { findSecretMisuse } from './config-file.ts';
 import { type NormalConfiguration, normalizeConfiguration } from './configuration.ts';
 import { type ComponentDefinition, parseDefinition } from './definition.ts';
 import { parametersId } from './environment.ts';
+import { missingInputs } from './missing-inputs.ts';
 import { selectRows } from './rows.ts';
 import { inlineName, type JobSpec } from './spec.ts';
 import type { ProjectInfo, Storage, StoredConfiguration, TokenInfo } from './storage.ts';
@@ -47,23 +49,31 @@ export async function resolveJob(spec: JobSpec, storage: Storage, cipher: Cipher
   const source = configurationOf(spec, stored, { cipher, storage });
   const selection = selectRows({ ...source, rowIds: spec.configRowIds ?? [] });
   const name = spec.configData === undefined ? `configuration ${spec.config}` : inlineName(spec.source);
+  const nameOf = ({ id }: { readonly id?: string }): string => (id === undefined ? name : `${name}, row ${id}`);
   const ids = { component: spec.component, project: storage.project.id, ...(spec.config && { config: spec.config }) };
-  const rows = selection.rows.map((row) => {
-    const where = row.id === undefined ? name : `${name}, row ${row.id}`;
-    const configuration = normalizeConfiguration(row.configuration, where);
+  const findings = new Findings();
+  const read = (row: (typeof selection.rows)[number]): ResolvedRow => {
+    const configuration = normalizeConfiguration(row.configuration, nameOf(row));
     const parameters = at(configuration.document, 'parameters') ?? empty;
     return { ...row, configuration, parametersId: parametersId(cipher.decryptTree(parameters, ids, 'parameters')) };
-  });
-  const processors = await processorsOf(rows, storage);
-  const unsupported = findUnsupported({
-    spec,
-    component,
-    processors,
-    configurations: rows.map((row) => row.configuration),
-    project: storage.project,
-  });
-  throwProblems('The job asks for what this version does not do', unsupported.problems);
-  refuseSecretMisuse(rows, { component, project: storage.project, spec, cipher });
+  };
+  const rows: ResolvedRow[] = [];
+  for (const row of selection.rows) {
+    const resolved = await findings.check(() => read(row));
+    if (resolved !== undefined) rows.push(resolved);
+  }
+  const processors = (await findings.check(() => processorsOf(rows, storage))) ?? new Map();
+  const { project } = storage;
+  const configurations = rows.map((row) => row.configuration);
+  const unsupported = findUnsupported({ spec, component, processors, configurations, project });
+  await findings.check(() => throwProblems('The job asks for what this version does not do', unsupported.problems));
+  await findings.check(() => refuseSecretMisuse(rows, { component, project, spec, cipher }));
+  if (component.staging.input !== 'none') {
+    const missing: Problem[] = [];
+    for (const row of selection.rows) missing.push(...(await missingInputs(row.configuration, nameOf(row), storage)));
+    await findings.check(() => throwProblems('The input mapping names what is not in Storage', missing));
+  }
+  findings.throw('The job cannot run');
   return {
     spec,
     component,
@@ -71,7 +81,7 @@ export async function resolveJob(spec: JobSpec, storage: Storage, cipher: Cipher
     rows,
     configurationExists: stored !== undefined,
     configVersion: spec.configData === undefined ? (stored?.version ?? '') : '',
-    project: storage.project,
+    project,
     token: storage.token,
     notes: [...selection.notes, ...unsupported.notes],
   };

@@ -5,8 +5,9 @@ import * as fileManifestSchema from '../../../src/gen/file-manifest-in.schema.js
 import * as tableManifestSchema from '../../../src/gen/table-manifest-in.schema.js';
 import { normalizeConfiguration } from '../../../src/job/configuration.ts';
 import { fileManifest, tableManifest } from '../../../src/job/input-manifest.ts';
-import { inputFileName, plainNameComplaint, planInputs } from '../../../src/job/input-mapping.ts';
+import { inputFileName, planInputs } from '../../../src/job/input-mapping.ts';
 import { parseMoment } from '../../../src/job/moment.ts';
+import { plainNameComplaint } from '../../../src/job/plain-name.ts';
 import type { FileInfo, TableInfo } from '../../../src/job/storage.ts';
 import { failureOf } from '../../support/problems.ts';
 
