@@ -25,6 +25,11 @@ export interface ColumnType {
 /** Types by column; a column that is not there is text. */
 export type ColumnTypes = Readonly<Record<string, ColumnType>>;
 
+/** A column's type; `undefined` for text without limits. Column names may be those of Object's own methods. */
+export function typeOf(types: ColumnTypes | undefined, column: string): ColumnType | undefined {
+  return types !== undefined && Object.hasOwn(types, column) ? types[column] : undefined;
+}
+
 const maxPrecision = 76;
 const defaultPrecision = 38;
 

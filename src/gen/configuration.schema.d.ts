@@ -218,7 +218,7 @@ export interface Storage {
   output?: {
     default_bucket?: Text;
     /**
-     * Without effect: every value is text.
+     * Instead of the definition's `dataTypesSupport`, in a project with the feature `new-native-types`.
      */
     data_type_support?: 'authoritative' | 'hints' | 'none' | null;
     /**
@@ -226,7 +226,7 @@ export interface Storage {
      */
     table_modifications?: 'none' | 'non-destructive' | 'all' | null;
     /**
-     * Without effect: every value is text.
+     * An empty list: empty values do not stand for none in columns of other types than STRING.
      */
     treat_values_as_null?: unknown[];
     /**
@@ -427,7 +427,7 @@ export interface OutputTable {
 export interface SchemaColumn {
   name: string;
   /**
-   * Refused in this version: every value is text.
+   * Enforced in a project with the feature `new-native-types`; else every value stays text.
    */
   data_type?: {
     base?: DataType;

@@ -42,6 +42,33 @@ export interface InTableManifest {
   column_metadata: {
     [k: string]: Metadata;
   };
+  /**
+   * The columns in the file with their types; only of a typed table.
+   */
+  schema?: {
+    name: string;
+    /**
+     * `base`, and what the author called the type in other databases.
+     */
+    data_type: {
+      [k: string]: DataType;
+    };
+    /**
+     * Whether an empty value may stand for none.
+     */
+    nullable: boolean;
+    primary_key: boolean;
+    description?: string;
+  }[];
+}
+/**
+ * This interface was referenced by `InTableManifest`'s JSON-Schema
+ * via the `definition` "dataType".
+ */
+export interface DataType {
+  type: string;
+  length?: string;
+  default?: string;
 }
 
 export declare const validate: Validator;

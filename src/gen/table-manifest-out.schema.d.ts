@@ -79,7 +79,7 @@ export interface OutTableManifest {
   schema?: {
     name: string;
     /**
-     * Accepted, but every value stays text.
+     * Enforced in a project with the feature `new-native-types`; else every value stays text.
      */
     data_type?: {
       base?: DataType;

@@ -1,3 +1,4 @@
+import { type ColumnType, typeOf } from '../base/column-types.ts';
 import { fromPlain, type Json } from '../base/json.ts';
 import type { FileInfo, StoredMetadata, TableInfo } from './storage.ts';
 
@@ -21,8 +22,26 @@ export function tableManifest(table: TableInfo, columns: readonly string[]): Jso
         .filter((column) => Object.hasOwn(table.columnMetadata, column))
         .map((column) => [column, (table.columnMetadata[column] ?? []).map(metadataEntry)]),
     ),
+    schema: table.types && selected.map((column) => schemaColumn(table, column)),
   });
 }
+
+/** Every column of a typed table is told, those without a type of their own as texts (contract 4.2). */
+function schemaColumn(table: TableInfo, column: string): unknown {
+  const { base, length, default: preset, nullable, native } = typeOf(table.types, column) ?? text;
+  const description = Object.hasOwn(table.columnMetadata, column)
+    ? table.columnMetadata[column]?.findLast(({ key }) => key === 'KBC.description')?.value
+    : undefined;
+  return {
+    name: column,
+    data_type: { base: { type: base, length, default: preset }, ...native },
+    nullable,
+    primary_key: table.primaryKey.includes(column),
+    description: description || undefined,
+  };
+}
+
+const text: ColumnType = { base: 'STRING', nullable: true };
 
 /** The manifest beside a file in in/files (contract 4.4). */
 export function fileManifest(file: FileInfo): Json {

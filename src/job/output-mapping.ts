@@ -53,12 +53,14 @@ async function planTables(
       continue;
     }
     for (const item of items.length > 0 ? items : [undefined]) {
-      const { defaultBucket, producer } = request;
+      const { defaultBucket, dataTypes, producer } = request;
       const planned = planTable({
         entry,
         manifest: read.content,
         ...(item !== undefined && { mapping: item }),
         ...(defaultBucket !== undefined && { defaultBucket }),
+        dataTypes,
+        emptyIsNull: mapping.treatsValuesAsNull ?? true,
         producer,
       });
       if (pass === 'failed' && !planned.intent.writeAlways) continue;

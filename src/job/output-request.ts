@@ -1,4 +1,5 @@
 import type { NormalConfiguration } from './configuration.ts';
+import type { DataTypes } from './data-types.ts';
 import type { OutputEntry } from './output-entries.ts';
 import type { DocumentFormat } from './types.ts';
 
@@ -11,6 +12,7 @@ export interface OutputRequest {
   readonly format: DocumentFormat;
   readonly mapping: OutputMapping;
   readonly defaultBucket?: string;
+  readonly dataTypes: DataTypes;
   /** `failed`: only tables that are written always, and no complaint about anything else. */
   readonly pass: 'success' | 'failed';
   readonly producer: Producer;

@@ -1,12 +1,13 @@
 import { columnProblems, isSystemColumn, sanitizeColumn } from '../base/column-names.ts';
 import type { Problem } from '../base/errors.ts';
 import type { OutputTable } from './configuration.ts';
+import { type DataTypes, type SchemaTypes, schemaTypes } from './data-types.ts';
 import { resolveDestination } from './destination.ts';
 import { type OutputEntry, slicesOf } from './output-entries.ts';
 import type { OutTableManifest } from './output-manifest.ts';
 import type { Producer } from './output-request.ts';
 import type { TableLoad } from './storage.ts';
-import { mergeTableProperties, type TableProperties } from './table-properties.ts';
+import { mergeMetadata, mergeTableProperties, type TableProperties } from './table-properties.ts';
 
 /** One load of one data item; the same item may be loaded several times. */
 export interface TableIntent {
@@ -23,6 +24,9 @@ export interface TableSource {
   readonly manifest: OutTableManifest;
   readonly mapping?: OutputTable;
   readonly defaultBucket?: string;
+  readonly dataTypes: DataTypes;
+  /** See `LoadTyping`. */
+  readonly emptyIsNull: boolean;
   readonly producer: Producer;
 }
 
@@ -44,10 +48,12 @@ export function planTable(source: TableSource): TablePlan {
   });
   const folder = `out/tables/${entry.name}`;
   const slices = entry.kind === 'folder' ? slicesOf(folder, entry.slices ?? []) : undefined;
-  const columns = sanitizeColumns(properties);
+  const typed = schemaTypes(properties.schema, source.dataTypes);
+  const columns = sanitizeColumns(properties, typed);
   const complaints = [
     ...properties.complaints,
     ...columns.complaints,
+    ...typed.complaints,
     ...(slices !== undefined && properties.columns.length === 0
       ? ['a folder of slices needs "columns" in its manifest or mapping']
       : []),
@@ -70,6 +76,13 @@ export function planTable(source: TableSource): TablePlan {
         metadata: properties.metadata,
         columnMetadata: columns.metadata,
         provider: producer.component,
+        ...(source.dataTypes !== 'off' && {
+          typing: {
+            types: columns.types,
+            isAuthoritative: source.dataTypes === 'authoritative',
+            emptyIsNull: source.emptyIsNull,
+          },
+        }),
         origin: { component: producer.component, configuration: producer.configId, configurationRow: producer.rowId },
       },
     },
@@ -80,15 +93,12 @@ export function planTable(source: TableSource): TablePlan {
     ],
     warnings: [
       ...('warning' in destination && destination.warning !== undefined ? [destination.warning] : []),
-      ...columns.warnings.map((warning) => `${entry.name}: ${warning}`),
-      ...(properties.typedColumns.length > 0
-        ? [`${entry.name}: the data types of ${properties.typedColumns.join(', ')} are not kept; every value is text`]
-        : []),
+      ...[...columns.warnings, ...typed.warnings].map((warning) => `${entry.name}: ${warning}`),
     ],
   };
 }
 
-function sanitizeColumns(properties: TableProperties) {
+function sanitizeColumns(properties: TableProperties, { types, hints }: Pick<SchemaTypes, 'types' | 'hints'>) {
   const renamed = new Map<string, string>();
   const system = new Set<string>();
   const sanitize = (name: string): string => {
@@ -98,11 +108,16 @@ function sanitizeColumns(properties: TableProperties) {
     return plain;
   };
   const columns = properties.columns.map(sanitize);
+  // What the author writes himself wins over what follows from his schema.
+  const described = [...new Set([...hints.keys(), ...properties.columnMetadata.keys()])].map(
+    (name) => [name, mergeMetadata(hints.get(name) ?? [], properties.columnMetadata.get(name) ?? [])] as const,
+  );
   return {
     columns,
     primaryKey: properties.primaryKey.map(sanitize),
     distributionKey: properties.distributionKey.map(sanitize),
-    metadata: Object.fromEntries(Array.from(properties.columnMetadata, ([name, list]) => [sanitize(name), list])),
+    metadata: Object.fromEntries(described.map(([name, list]) => [sanitize(name), list])),
+    types: Object.fromEntries(Array.from(types, ([name, type]) => [sanitize(name), type])),
     warnings: Array.from(renamed, ([from, to]) => `the column "${from}" is stored as "${to}"`),
     complaints: [
       ...Array.from(system, (name) => `the column "${name}" is a system column and cannot be written`),

@@ -34,7 +34,10 @@ export async function startOutputs({ row, dir, pass }: OutputPass, context: JobC
   await refuseOversized(out, intents, context.settings.maxOutputBytes);
   const files = pass === 'success' ? await stageFiles(intents, dir, context) : [];
   const tables = await stageTables(intents, { dir, pass }, context);
-  return { tables, files, variables, warnings: [...warnings, ...intents.warnings] };
+  const renamed = tables.flatMap(({ staged }) =>
+    (staged.renamed ?? []).map(({ from, to }) => `${staged.load.source}: the column "${from}" is stored as "${to}"`),
+  );
+  return { tables, files, variables, warnings: [...warnings, ...intents.warnings, ...renamed] };
 }
 
 async function intentsOf(out: Directory, { row, pass }: OutputPass, { plan }: JobContext): Promise<OutputIntents> {
@@ -50,6 +53,7 @@ async function intentsOf(out: Directory, { row, pass }: OutputPass, { plan }: Jo
     format: plan.format,
     mapping: parseOutputMapping(row.output.mapping),
     ...(row.output.defaultBucket !== undefined && { defaultBucket: row.output.defaultBucket }),
+    dataTypes: row.output.dataTypes ?? 'off',
     pass,
     producer: {
       component: plan.component,

@@ -3,6 +3,7 @@ import { at, type Json, stringifyJson } from '../base/json.ts';
 import type { Limits } from '../runtime/types.ts';
 import { mainConfigFile, processorConfigFile } from './config-file.ts';
 import type { NormalConfiguration } from './configuration.ts';
+import { dataTypesOf } from './data-types.ts';
 import { type ComponentDefinition, imageReference, sanitizedId } from './definition.ts';
 import { defaultBucketOf } from './destination.ts';
 import { stageEnvironment } from './environment.ts';
@@ -146,9 +147,9 @@ function planRow({ row, index, resolved, options, images }: RowToPlan): RowPlan 
 }
 
 function planOutput(
-  { document, output }: NormalConfiguration,
+  { document, output, plain }: NormalConfiguration,
   hasData: boolean,
-  { component, spec }: ResolvedJob,
+  { component, spec, project }: ResolvedJob,
 ): OutputPlan {
   const wanted = {
     definition: component,
@@ -160,6 +161,10 @@ function planOutput(
     isTaken: hasData,
     mapping: stringifyJson(at(document, 'storage', 'output') ?? new Map()),
     ...(defaultBucket !== undefined && { defaultBucket }),
+    dataTypes: dataTypesOf(project.features, {
+      wished: plain.storage?.output?.data_type_support,
+      component: component.dataTypesSupport,
+    }),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { ColumnTypes } from '../base/column-types.ts';
+
 /**
  * The Storage port: where tables, files, definitions, configurations and states live.
  *
@@ -101,6 +103,8 @@ export interface TableInfo {
   readonly dataSizeBytes: number;
   readonly metadata: readonly StoredMetadata[];
   readonly columnMetadata: Readonly<Record<string, readonly StoredMetadata[]>>;
+  /** Only a typed table has it. Values are in their canonical text (base/column-types), the empty one stands for none. */
+  readonly types?: ColumnTypes;
 }
 
 export interface TableExport {
@@ -158,14 +162,32 @@ export interface TableLoad {
   readonly metadata: readonly MetadataEntry[];
   readonly columnMetadata: Readonly<Record<string, readonly MetadataEntry[]>>;
   readonly provider: string;
+  /** Absent: the load says nothing of types. A table that is typed is so for every load. */
+  readonly typing?: LoadTyping;
   /** Stored with provider `system`: `KBC.createdBy.*` on creation, `KBC.lastUpdatedBy.*` on update. */
   readonly origin: Readonly<Record<'component' | 'configuration' | 'configurationRow', string | undefined>>;
+}
+
+/** Types that a load brings: a new table and new columns get them. */
+export interface LoadTyping {
+  readonly types: ColumnTypes;
+  /** A table that is there must have these types already; else its own are in force. */
+  readonly isAuthoritative: boolean;
+  /** False: an empty value fits no type but STRING. */
+  readonly emptyIsNull: boolean;
+}
+
+/** A header name, and the column it became. */
+export interface RenamedColumn {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Plain data: goes into the journal and comes back after a crash. */
 export interface StagedTable {
   readonly load: Omit<TableLoad, 'paths'>;
   readonly columns: readonly string[];
+  readonly renamed?: readonly RenamedColumn[];
   readonly rows: number;
   readonly bytes: number;
   /** The Storage's own handle of the staged data. */

@@ -1,4 +1,5 @@
 import type { OutputTable } from './configuration.ts';
+import type { SchemaColumn } from './data-types.ts';
 import type { OutTableManifest } from './output-manifest.ts';
 import type { MetadataEntry } from './storage.ts';
 
@@ -15,12 +16,9 @@ export interface TableProperties {
   readonly description?: string;
   readonly metadata: readonly MetadataEntry[];
   readonly columnMetadata: ReadonlyMap<string, readonly MetadataEntry[]>;
-  /** Columns whose data type is not kept. */
-  readonly typedColumns: readonly string[];
+  readonly schema: readonly SchemaColumn[];
   readonly complaints: readonly string[];
 }
-
-type SchemaColumn = NonNullable<OutTableManifest['schema']>[number];
 
 export function mergeTableProperties(mapping: OutputTable | undefined, manifest: OutTableManifest): TableProperties {
   const schema = mergeSchemas(manifest.schema ?? [], mapping?.schema ?? []);
@@ -54,9 +52,7 @@ export function mergeTableProperties(mapping: OutputTable | undefined, manifest:
       [...(mapping?.metadata ?? []), ...entries(mapping?.table_metadata)],
     ),
     columnMetadata: columnMetadata(mapping, manifest, schema),
-    typedColumns: schema
-      .filter(({ data_type: type }) => type?.base !== undefined && type.base.type.toUpperCase() !== 'STRING')
-      .map(({ name }) => name),
+    schema,
     complaints,
   };
 }
@@ -89,7 +85,11 @@ function mergeSchemas(base: readonly SchemaColumn[], overlay: readonly SchemaCol
   return [...merged.values()];
 }
 
-function mergeMetadata(base: readonly MetadataEntry[], overlay: readonly MetadataEntry[]): readonly MetadataEntry[] {
+/** Entries by key; the later ones win. */
+export function mergeMetadata(
+  base: readonly MetadataEntry[],
+  overlay: readonly MetadataEntry[],
+): readonly MetadataEntry[] {
   const merged = new Map([...base, ...overlay].map(({ key, value }) => [key, value]));
   return Array.from(merged, ([key, value]) => ({ key, value }));
 }

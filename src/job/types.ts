@@ -13,6 +13,7 @@ import type { Emit } from '../base/events.ts';
 import type { ImageRequest, ReadyImage } from '../image/types.ts';
 import type { FollowLog } from '../runtime/logs.ts';
 import type { Limits, Runtime, Usage } from '../runtime/types.ts';
+import type { DataTypes } from './data-types.ts';
 import type {
   CommitResult,
   FileSelector,
@@ -88,6 +89,8 @@ export interface OutputPlan {
   /** `storage.output` of the normalised configuration as JSON text. */
   readonly mapping: string;
   readonly defaultBucket?: string;
+  /** Absent in plans of older versions: `off`. */
+  readonly dataTypes?: DataTypes;
 }
 
 export type StageRole = 'before' | 'main' | 'after';

@@ -76,9 +76,6 @@ function refuseOutputTable(table: OutputTable, refuse: Refuse): void {
   }
   if (table.unload_strategy) refuse('unload_strategy', notYet, 'there are no workspaces');
   if (table.deduplication_strategy === 'insert') refuse('deduplication_strategy', `"insert" ${notYet}`);
-  table.schema?.forEach((column, i) => {
-    if (column.data_type !== undefined) refuse(`schema.${i}.data_type`, notYet, 'every value is text');
-  });
 }
 
 const vaultPattern = /(?<!\{)\{\{ ?vault\.[A-Za-z0-9_-]+ ?\}\}(?!\})/;

@@ -3,8 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ColumnType, ColumnTypes } from '../../src/base/column-types.ts';
 import { UserError } from '../../src/base/errors.ts';
-import type { Commit, FileUpload, StagedTable, Storage, TableExport, TableLoad } from '../../src/job/storage.ts';
+import type {
+  Commit,
+  FileUpload,
+  LoadTyping,
+  StagedTable,
+  Storage,
+  TableExport,
+  TableLoad,
+} from '../../src/job/storage.ts';
 
 /** A Storage to test, and what the port has no words for. */
 export interface StorageUnderTest {
@@ -446,6 +455,129 @@ export function storageSuite(name: string, start: () => Promise<StorageUnderTest
         expect(updated?.metadata[2]?.id).toBe(created?.metadata[2]?.id);
         expect(updated).toMatchObject({ description: 'numbers' });
         expect(updated?.columnMetadata).toMatchObject({ id: [{ provider: 'acme.component', value: 'INTEGER' }] });
+      });
+    });
+
+    describe('typed tables', () => {
+      const text = (nullable = true): ColumnType => ({ base: 'STRING', nullable });
+      const flag: ColumnType = { base: 'BOOLEAN', nullable: true, default: 'false' };
+      const types: ColumnTypes = {
+        id: { base: 'INTEGER', nullable: false },
+        price: { base: 'NUMERIC', length: '10,2', nullable: true, native: { snowflake: { type: 'NUMBER' } } },
+        at: { base: 'TIMESTAMP', nullable: true },
+        constructor: flag,
+        note: text(false),
+      };
+      const typed = (more: Partial<LoadTyping> = {}): LoadTyping => {
+        return { types, isAuthoritative: false, emptyIsNull: true, ...more };
+      };
+      const header = 'id,price,at,constructor,note';
+
+      test('tell their types, and give values back in the canonical text of each', async () => {
+        const destination = newTable();
+        await load(`${header}\n007,1.5,2024-02-29T10:20Z,YES,\n2,,,,  x\n`, { destination, typing: typed() });
+        expect((await storage.table(destination))?.types).toEqual(types);
+        const canonical = `"id","price","at","constructor","note"\n"7","1.50","2024-02-29 10:20:00+00:00","true",""\n"2","","","","  x"\n`;
+        expect(await exported(destination)).toBe(canonical);
+        await load(canonical, { destination });
+        expect(await exported(destination)).toBe(canonical);
+        const where = { column: 'price', operator: 'eq', values: ['01.5', 'x'] } as const;
+        expect(await exported(destination, { where, columns: ['id'] })).toBe('"id"\n"7"\n');
+      });
+
+      test.each([
+        ['1,1.555,,,', 'price', 'NUMERIC(10,2)', '"1.555"', 3],
+        [',1,,,', 'id', 'INTEGER not null', 'empty', 1],
+        [`1,1,${'9'.repeat(5000)},,`, 'at', 'TIMESTAMP', '9…', 5],
+        ['1,1,"2024-01-01\n",,', 'at', 'TIMESTAMP', '\\n', 5],
+        ['1,1,2024-01-01,maybe,', 'constructor', 'BOOLEAN', '"maybe"', 16],
+      ])('refuse %s with line and column, and nothing is loaded', async (row, column, type, value, at) => {
+        const destination = newTable();
+        await load(`${header}\n7,1,,,\n`, { destination, typing: typed() });
+        const before = await exported(destination);
+        for (const typing of [typed(), undefined]) {
+          const error = await refusal(
+            load(`${header}\n1,1,,,\n${row}\n`, { destination, incremental: true, ...(typing && { typing }) }),
+          );
+          for (const part of ['source.csv', `"${column}"`, type, value]) expect(error.message).toContain(part);
+          expect(error.message.length).toBeLessThan(300);
+          expect(error.problems).toMatchObject([{ source: 'source.csv', line: 3, column: at }]);
+        }
+        expect(await exported(destination)).toBe(before);
+      });
+
+      test('merge by the value, not by how it is written', async () => {
+        const destination = newTable();
+        const keyed = { destination, primaryKey: ['id'], incremental: true, typing: typed() };
+        await load(`${header}\n1,1,,,a\n2,1,,,b\n`, keyed);
+        await load(`${header}\n+01,1,,,c\n`, keyed);
+        expect(await exported(destination, { columns: ['id', 'note'] })).toBe('"id","note"\n"2","b"\n"1","c"\n');
+      });
+
+      test('take an empty value for none unless they are told not to', async () => {
+        const destination = newTable();
+        await load(`${header}\n1,,,,\n`, { destination, typing: typed() });
+        const error = await refusal(load(`${header}\n1,,,,\n`, { destination, typing: typed({ emptyIsNull: false }) }));
+        expect(error.message).toContain('price');
+      });
+
+      test('keep their types, get those of new columns, and need what cannot be empty', async () => {
+        const destination = newTable();
+        await load(`${header}\n1,1,,,a\n`, { destination, typing: typed() });
+        const other = {
+          ...types,
+          id: text(),
+          at: { base: 'DATE', nullable: true },
+          day: { base: 'DATE', nullable: true },
+        } as const;
+        const result = await load('id,day\n01,2024-01-01\n', {
+          destination,
+          incremental: true,
+          typing: typed({ types: other }),
+        });
+        expect(result.warnings).toEqual([expect.stringContaining('id, at')]);
+        expect((await storage.table(destination))?.types).toEqual({ ...types, day: other.day });
+        expect(await exported(destination, { columns: ['id', 'day'] })).toBe('"id","day"\n"1",""\n"1","2024-01-01"\n');
+        const absent = await refusal(load('price\n1\n', { destination }));
+        expect(absent.message).toContain('"id" is INTEGER not null and the load does not have it');
+        const needed = { ...types, n: { base: 'FLOAT', nullable: false } } as const;
+        const added = await refusal(
+          load('id,n\n3,1\n', { destination, incremental: true, typing: typed({ types: needed }) }),
+        );
+        expect(added.message).toContain('"n" is FLOAT not null, and the table has rows without it');
+        await load('id,n\n3,1e3\n', { destination, typing: typed({ types: needed }) });
+        expect(await exported(destination, { columns: ['id', 'n'] })).toBe('"id","n"\n"3","1000"\n');
+      });
+
+      test('are refused to an author whose types must be theirs, and others stay texts', async () => {
+        const [destination, plain] = [newTable(), newTable()];
+        await load(`${header}\n1,1,,,a\n`, { destination, typing: typed() });
+        const strict = typed({ isAuthoritative: true });
+        await load(`${header}\n2,1,,,a\n`, { destination, typing: strict });
+        const wrong = typed({ isAuthoritative: true, types: { ...types, id: { base: 'INTEGER', nullable: true } } });
+        const error = await refusal(load(`${header}\n2,1,,,a\n`, { destination, typing: wrong }));
+        expect(error.message).toContain('"id" is INTEGER not null in the table and INTEGER in the schema');
+        await load('id\nx\n', { destination: plain });
+        expect((await refusal(load('id\n1\n', { destination: plain, typing: strict }))).message).toContain('not typed');
+        const result = await load('id\n01\ny\n', { destination: plain, typing: typed() });
+        expect(result.warnings).toEqual([expect.stringContaining('values stay text: id')]);
+        expect(await exported(plain)).toBe('"id"\n"01"\n"y"\n');
+        expect((await storage.table(plain))?.types).toBeUndefined();
+      });
+
+      test('are not bent by a load that was staged before they had their types', async () => {
+        const destination = newTable();
+        const id = fresh('commit-');
+        const tables = [await stage(id, `${header}\nx,y,z,a,b\n`, { destination, incremental: true })];
+        await load(`${header}\n1,1,,,a\n`, { destination, typing: typed() });
+        const error = await refusal(storage.commit(commitOf(id, { tables })));
+        expect(error.message).toContain('"id" is INTEGER not null since another load');
+        expect((await storage.table(destination))?.rowsCount).toBe(1);
+      });
+
+      test('name the headers that they keep under another name', async () => {
+        const staged = await stage(fresh('commit-'), 'na me,b\n1,2\n', { destination: newTable() });
+        expect(staged.renamed).toEqual([{ from: 'na me', to: 'na_me' }]);
       });
     });
 

@@ -14,7 +14,7 @@ import { tableName } from './names.ts';
 import type { ProjectParts } from './parts.ts';
 import { discardStaged, fileHandle, stagedDirectory, tableHandle } from './staging.ts';
 import { updateState } from './states.ts';
-import { dataFile, readTableState, type TableState, writeTableState } from './table-state.ts';
+import { dataFile, fingerprint, readTableState, type TableState, writeTableState } from './table-state.ts';
 
 /** Another process may change a table while its load is prepared; then it is prepared again, so often at most. */
 const attempts = 20;
@@ -22,7 +22,8 @@ const attempts = 20;
 type CommitParts = Pick<ProjectParts, 'catalogue' | 'folder' | 'engine'>;
 
 interface PreparedTables {
-  readonly before: ReadonlyMap<string, number>;
+  /** Fingerprints of the tables as they were. */
+  readonly before: ReadonlyMap<string, string>;
   readonly after: ReadonlyMap<string, TableState>;
   readonly warnings: readonly string[];
 }
@@ -85,10 +86,9 @@ async function prepareTables(
 ): Promise<PreparedTables> {
   const now = Date.now();
   const ids = new Set(loads.map(({ load }) => load.destination));
-  const states = catalogue.read(
-    () => new Map(Array.from(ids, (id) => [id, readTableState(catalogue, id) ?? newTable(id, now)])),
-  );
-  const before = new Map(Array.from(states, ([id, { revision }]) => [id, revision]));
+  const found = catalogue.read(() => new Map(Array.from(ids, (id) => [id, readTableState(catalogue, id)])));
+  const before = new Map(Array.from(found, ([id, state]) => [id, fingerprint(state)]));
+  const states = new Map(Array.from(found, ([id, state]) => [id, state ?? newTable(id, now)]));
   const pathOf = (data: string): string => dataPath(folder, stagedPath, data);
   const refused: string[] = [];
   const warnings: string[] = [];
@@ -105,9 +105,11 @@ async function prepareTables(
   throw new UserError(refused.join('\n'), { problems: refused.map((message) => ({ message })) });
 }
 
-function newTable(id: string, now: number): TableState {
+/** A table that is not there yet. */
+export function newTable(id: string, now: number): TableState {
   const times = { created: now, lastChange: now, lastImport: 0 };
-  return { id, revision: 0, columns: [], primaryKey: [], distributionKey: [], rows: 0, segments: [], ...times };
+  const nothing = { columns: [], types: undefined, primaryKey: [], distributionKey: [], rows: 0, segments: [] };
+  return { id, revision: 0, ...nothing, ...times };
 }
 
 /** Where a data file is: staged, or moved already by an attempt that crashed, or part of the table since long. */
@@ -124,9 +126,7 @@ function apply(
   const { before, after, warnings } = prepared;
   const earlier = earlierResult(catalogue, request.id);
   if (earlier !== undefined) return earlier;
-  for (const [id, revision] of before) {
-    if ((readTableState(catalogue, id)?.revision ?? 0) !== revision) return undefined;
-  }
+  for (const [id, state] of before) if (fingerprint(readTableState(catalogue, id)) !== state) return undefined;
   const now = Date.now();
   const data = Array.from(after.values()).flatMap(({ segments }) => segments.map((segment) => dataFile(segment.data)));
   moveIn(stagedPath, folder.tables, data);
@@ -146,7 +146,7 @@ function apply(
   const seen = new Set<string>();
   for (const staged of request.tables) {
     const id = staged.load.destination;
-    const isNew = before.get(id) === 0 && !seen.has(id);
+    const isNew = before.get(id) === '' && !seen.has(id);
     seen.add(id);
     writeTableMetadata(catalogue, staged, { isNew, now });
   }

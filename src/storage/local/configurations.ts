@@ -135,11 +135,17 @@ function write(catalogue: Catalogue, component: string, stored: StoredConfigurat
   catalogue.run('DELETE FROM configurationRows WHERE component = ? AND config = ?', component, stored.id);
   for (const [position, row] of stored.rows.entries()) {
     const values = [component, stored.id, row.id, position, Number(row.isDisabled), row.configuration, row.state];
-    catalogue.run('INSERT INTO configurationRows VALUES (?, ?, ?, ?, ?, ?, ?)', ...values);
+    catalogue.run(
+      'INSERT INTO configurationRows (component, config, id, position, isDisabled, configuration, state) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      ...values,
+    );
   }
   const { configuration, isDisabled, rows } = stored;
   const content = JSON.stringify({ configuration, isDisabled, rows: rows.map(({ state: _, ...row }) => row) });
   const change = input.changeDescription ?? '';
   const values = [component, stored.id, Number(stored.version), content, change, now];
-  catalogue.run('INSERT INTO configurationVersions VALUES (?, ?, ?, ?, ?, ?)', ...values);
+  catalogue.run(
+    'INSERT INTO configurationVersions (component, config, version, content, changeDescription, created) VALUES (?, ?, ?, ?, ?, ?)',
+    ...values,
+  );
 }

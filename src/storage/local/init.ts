@@ -37,7 +37,7 @@ export async function initProject(settings: ProjectSettings): Promise<{ readonly
     formatVersion: '1',
     id,
     name: settings.name ?? 'default',
-    features: '[]',
+    features: '["new-native-types"]',
     stackId,
     url: `https://${stackId}`,
     fileStorageProvider: 'aws',

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import { isSameType, typeOf, typeText } from '../../base/column-types.ts';
 import { InfrastructureError } from '../../base/errors.ts';
 import type { StagedTable } from '../../job/storage.ts';
 import { segmentsToCompact } from './compaction.ts';
 import type { Engine } from './engine/client.ts';
 import { newDataName, tableHandle } from './staging.ts';
 import { dataFile, rowsOf, type TableSegment, type TableState } from './table-state.ts';
+import { requiredColumns, typesAfter, typesOf, typingComplaints, typingWarnings } from './typing.ts';
 
 /** Where data files are while a commit is prepared. */
 export interface LoadContext {
@@ -47,15 +49,23 @@ export async function applyLoad(before: TableState, staged: StagedTable, context
   }
   const isNew = before.revision === 0;
   const keepsRows = load.incremental && before.rows > 0;
+  const typed = typedColumns(before, staged, { isNew, keepsRows });
+  if (typed.complaints.length > 0) {
+    return { kind: 'refused', message: typed.complaints.map((text) => `${load.destination}: ${text}`).join('; ') };
+  }
   const kept = keepsRows
     ? await rekeyed(before, load.primaryKey, context)
     : { ...before, segments: [], rows: 0, primaryKey: load.primaryKey };
-  const warnings = isNew ? [] : keyWarnings(before, load.primaryKey, kept.primaryKey);
+  const isKeyWanted = isSameKey(kept.primaryKey, load.primaryKey);
+  if (!isKeyWanted && Object.keys(load.typing?.types ?? {}).length > 0)
+    return { kind: 'refused', message: keyWarnings(before, load.primaryKey, kept.primaryKey).join('; ') };
+  const warnings = [...(isNew ? [] : keyWarnings(before, load.primaryKey, kept.primaryKey)), ...typed.warnings];
   const changedAt = Math.max(context.now, before.lastImport);
   const added = await newSegment(staged, { key: kept.primaryKey, changedAt }, context);
   const table: TableState = {
     ...kept,
     columns: [...before.columns, ...staged.columns.filter((column) => !before.columns.includes(column))],
+    types: typed.types,
     distributionKey: isNew ? load.distributionKey : before.distributionKey,
     segments: added === undefined ? kept.segments : [...kept.segments, added],
     revision: before.revision + 1,
@@ -67,12 +77,46 @@ export async function applyLoad(before: TableState, staged: StagedTable, context
   return { kind: 'loaded', table: await compacted({ ...table, rows }, context), warnings };
 }
 
+/** The table's types after the load, and whether what was staged has them. */
+function typedColumns(
+  before: TableState,
+  staged: StagedTable,
+  { isNew, keepsRows }: { readonly isNew: boolean; readonly keepsRows: boolean },
+) {
+  const { typing } = staged.load;
+  const target = { columns: before.columns, types: before.types, isNew };
+  const types = typesOf(typesAfter(target, typing), [...before.columns, ...staged.columns]);
+  const checked = tableHandle(staged).types;
+  const changed = staged.columns.filter((column) => !isSameType(typeOf(types, column), typeOf(checked, column)));
+  const required = requiredColumns(types);
+  const absent = staged.rows === 0 ? [] : required.filter((column) => !staged.columns.includes(column));
+  const added = keepsRows ? required.filter((column) => !before.columns.includes(column)) : [];
+  return {
+    types: typesAfter(target, typing) === undefined ? undefined : types,
+    warnings: typingWarnings(target, typing).map((text) => `${before.id}: ${text}`),
+    complaints: [
+      ...typingComplaints(target, typing),
+      ...changed.map(
+        (column) =>
+          `the column "${column}" is ${typeText(typeOf(types, column))} since another load; run this one again`,
+      ),
+      ...absent.map(
+        (column) => `the column "${column}" is ${typeText(typeOf(types, column))} and the load does not have it`,
+      ),
+      ...added.map(
+        (column) =>
+          `the new column "${column}" is ${typeText(typeOf(types, column))}, and the table has rows without it`,
+      ),
+    ],
+  };
+}
+
 /** The next full second: what is written in seconds is still later than every row of this load. */
 function secondAfter(milliseconds: number): number {
   return (Math.floor(milliseconds / 1000) + 1) * 1000;
 }
 
-function isSameKey(one: readonly string[], other: readonly string[]): boolean {
+export function isSameKey(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((column) => other.includes(column));
 }
 
@@ -88,7 +132,7 @@ function keyWarnings(before: TableState, wanted: readonly string[], now: readonl
 }
 
 /** The table with its rows merged under the old key and the wanted key in force; unchanged when the rows are not unique under it. */
-async function rekeyed(table: TableState, wanted: readonly string[], context: LoadContext): Promise<TableState> {
+export async function rekeyed(table: TableState, wanted: readonly string[], context: LoadContext): Promise<TableState> {
   if (isSameKey(table.primaryKey, wanted)) return table;
   const isMerged = rowsOf(table, context.pathOf).isMerged;
   const merged = isMerged || table.primaryKey.length === 0 ? table : await mergedInto(table, 0, context);

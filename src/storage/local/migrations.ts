@@ -46,6 +46,16 @@ UPDATE tokens SET job = substr(description, 5), parent = (SELECT min(id) FROM to
       }
     },
   },
+  {
+    what: 'tables can have types; configurations can lie in the trash, and their versions know their author',
+    apply: (catalogue) =>
+      catalogue.script(`
+ALTER TABLE tables ADD COLUMN types TEXT;
+ALTER TABLE configurations ADD COLUMN deleted INTEGER;
+ALTER TABLE configurationRows ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE configurationRows ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE configurationVersions ADD COLUMN author TEXT NOT NULL DEFAULT '';`),
+  },
 ];
 
 /** The layout this code reads and writes. Older ones are upgraded explicitly, newer ones refused. */

@@ -2,14 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, lstat, open, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { ColumnTypes } from '../../base/column-types.ts';
 import { UserError } from '../../base/errors.ts';
 import { privateDirectory, syncDirectory } from '../../base/files.ts';
 import { derivedId } from '../../base/ids.ts';
 import type { FileUpload, StagedFile, StagedTable, TableLoad } from '../../job/storage.ts';
+import type { Catalogue } from './catalogue.ts';
 import type { ProjectFolder } from './folder.ts';
 import { tableName } from './names.ts';
 import type { ProjectParts } from './parts.ts';
-import { dataFile } from './table-state.ts';
+import { dataFile, readTableState } from './table-state.ts';
+import { typesAfter, typesOf, typingComplaints } from './typing.ts';
 
 /** What a `StagedTable`'s handle says. */
 export interface TableHandle {
@@ -20,6 +23,8 @@ export interface TableHandle {
   readonly bytes: number;
   /** Whether the load's primary key is there once only; `undefined` when that was not looked at. */
   readonly isUnique: boolean | undefined;
+  /** What its columns were checked against. */
+  readonly types?: ColumnTypes;
 }
 
 export function tableHandle(staged: StagedTable): TableHandle {
@@ -46,7 +51,7 @@ export function stagedDirectory(folder: ProjectFolder, commitId: string): string
 
 /** Reads the load's CSV into a durable data file below the commit's directory. @throws UserError with source, line and column */
 export async function stageTable(
-  { folder, engine }: Pick<ProjectParts, 'folder' | 'engine'>,
+  { catalogue, folder, engine }: Pick<ProjectParts, 'catalogue' | 'folder' | 'engine'>,
   { commitId, load }: { readonly commitId: string; readonly load: TableLoad },
   signal: AbortSignal,
 ): Promise<StagedTable> {
@@ -56,13 +61,21 @@ export async function stageTable(
   const data = newDataName();
   const target = join(directory, dataFile(data));
   const { source, columns, skipHeader, csv } = load;
-  const read = await engine.call('readTable', { table: { source, paths, columns, skipHeader, csv }, target }, signal);
+  const types = typesForLoad(catalogue, load);
+  const typing = types && { types, emptyIsNull: load.typing?.emptyIsNull ?? true };
+  const table = { source, paths, columns, skipHeader, csv, typing };
+  const read = await engine.call('readTable', { table, target }, signal);
   const staged = (handle: Omit<TableHandle, 'directory'>): StagedTable => ({
     load: rest,
     columns: read.columns,
+    ...(read.renamed.length > 0 && { renamed: read.renamed }),
     rows: read.rows,
     bytes: read.bytes,
-    handle: JSON.stringify({ directory: basename(directory), ...handle } satisfies TableHandle),
+    handle: JSON.stringify({
+      directory: basename(directory),
+      ...handle,
+      ...(types && { types: typesOf(types, read.columns) }),
+    } satisfies TableHandle),
   });
   if (read.rows === 0) {
     await rm(target);
@@ -75,6 +88,15 @@ export async function stageTable(
   await syncDirectory(directory);
   await syncDirectory(folder.staged);
   return staged({ data, bytes: read.bytes, isUnique });
+}
+
+/** What the columns will be in the table, as it is now; the commit looks again. @throws UserError when the load's own types are refused */
+function typesForLoad(catalogue: Catalogue, { destination, typing }: TableLoad): ColumnTypes | undefined {
+  const state = catalogue.read(() => readTableState(catalogue, destination));
+  const target = { columns: state?.columns ?? [], types: state?.types, isNew: state === undefined };
+  const complaints = typingComplaints(target, typing).map((message) => `${destination}: ${message}`);
+  if (complaints.length === 0) return typesAfter(target, typing);
+  throw new UserError(complaints.join('; '), { problems: complaints.map((message) => ({ message })) });
 }
 
 /**

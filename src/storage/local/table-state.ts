@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ColumnTypes } from '../../base/column-types.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Rows } from './engine/protocol.ts';
 
@@ -21,6 +22,8 @@ export interface TableState {
   /** Grows with every change; 0: not there yet. */
   readonly revision: number;
   readonly columns: readonly string[];
+  /** `undefined`: the table is not typed. */
+  readonly types: ColumnTypes | undefined;
   readonly primaryKey: readonly string[];
   readonly distributionKey: readonly string[];
   readonly rows: number;
@@ -39,6 +42,7 @@ export function readTableState(catalogue: Catalogue, id: string): TableState | u
     id,
     revision: table.revision as number,
     columns: JSON.parse(table.columns as string) as string[],
+    types: table.types === null ? undefined : (JSON.parse(table.types as string) as ColumnTypes),
     primaryKey: JSON.parse(table.primaryKey as string) as string[],
     distributionKey: JSON.parse(table.distributionKey as string) as string[],
     rows: table.rowCount as number,
@@ -63,14 +67,15 @@ export function writeTableState(
   { bucket, name, now }: { readonly bucket: string; readonly name: string; readonly now: number },
 ): void {
   catalogue.run(
-    `INSERT INTO tables (id, bucket, name, columns, primaryKey, distributionKey, created, lastChange, lastImport, rowCount, revision)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET columns = excluded.columns, primaryKey = excluded.primaryKey, lastChange = excluded.lastChange,
+    `INSERT INTO tables (id, bucket, name, columns, types, primaryKey, distributionKey, created, lastChange, lastImport, rowCount, revision)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET columns = excluded.columns, types = excluded.types, primaryKey = excluded.primaryKey, lastChange = excluded.lastChange,
      lastImport = excluded.lastImport, rowCount = excluded.rowCount, revision = excluded.revision`,
     state.id,
     bucket,
     name,
     JSON.stringify(state.columns),
+    state.types === undefined ? null : JSON.stringify(state.types),
     JSON.stringify(state.primaryKey),
     JSON.stringify(state.distributionKey),
     state.created,
@@ -95,14 +100,27 @@ export function writeTableState(
     );
   }
   const kept = new Set(state.segments.map(({ data }) => data));
-  for (const { data } of before) {
-    if (kept.has(data as string)) continue;
-    catalogue.run(
-      'INSERT OR IGNORE INTO garbage (path, since) VALUES (?, ?)',
-      join('tables', dataFile(data as string)),
-      now,
-    );
-  }
+  for (const { data } of before) if (!kept.has(data as string)) discardData(catalogue, data as string, now);
+}
+
+/** Removes a table that is there, with its metadata; its data files become garbage. Inside a transaction of the caller. */
+export function dropTableState(catalogue: Catalogue, id: string, now: number): void {
+  for (const { data } of catalogue.all('SELECT data FROM segments WHERE tableId = ?', id))
+    discardData(catalogue, data as string, now);
+  catalogue.run('DELETE FROM segments WHERE tableId = ?', id);
+  catalogue.run('DELETE FROM tables WHERE id = ?', id);
+  catalogue.run("DELETE FROM metadata WHERE kind IN ('table', 'column') AND object = ?", id);
+}
+
+/** For readers that still use it, it stays a while. */
+function discardData(catalogue: Catalogue, data: string, now: number): void {
+  const path = join('tables', dataFile(data));
+  catalogue.run('INSERT OR IGNORE INTO garbage (path, since) VALUES (?, ?)', path, now);
+}
+
+/** What a table's change was prepared on; two that are equal are the same in every respect. `''`: there is no table. */
+export function fingerprint(state: TableState | undefined): string {
+  return state === undefined ? '' : JSON.stringify(state);
 }
 
 /** The name of a segment's file. */

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { canonicalValue, typeOf } from '../../base/column-types.ts';
 import { UserError } from '../../base/errors.ts';
 import type { TableExport, TableInfo } from '../../job/storage.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -38,6 +39,7 @@ export function tableInfo(catalogue: Catalogue, id: string, url: string): TableI
       dataSizeBytes: table.segments.reduce((bytes, segment) => bytes + segment.bytes, 0),
       metadata,
       columnMetadata: columnMetadataOf(catalogue, id),
+      ...(table.types !== undefined && { types: table.types }),
     };
   });
 }
@@ -103,10 +105,21 @@ function selectionOf(table: TableState, request: TableExport): Selection {
   }
   return {
     columns,
-    ...(request.where !== undefined && { where: request.where }),
+    ...(request.where !== undefined && { where: canonicalWhere(table, request.where) }),
     ...(request.changedSince !== undefined && {
       changedSince: millisecondsOf(request.changedSince, `${table.id}, changed since`),
     }),
     ...(request.limit !== undefined && { limit: request.limit }),
   };
+}
+
+/** Values are stored as their type writes them; one that does not fit is in no row. */
+function canonicalWhere(
+  table: TableState,
+  where: NonNullable<TableExport['where']>,
+): NonNullable<TableExport['where']> {
+  const type = typeOf(table.types, where.column);
+  if (type === undefined) return where;
+  const canonical = canonicalValue(type);
+  return { ...where, values: where.values.map((value) => (value === '' ? value : (canonical(value) ?? value))) };
 }

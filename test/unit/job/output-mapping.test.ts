@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fromPlain, stringifyJson } from '../../../src/base/json.ts';
+import type { DataTypes } from '../../../src/job/data-types.ts';
 import type { OutputEntry } from '../../../src/job/output-entries.ts';
 import { type OutputIntents, parseOutputMapping, planOutputs } from '../../../src/job/output-mapping.ts';
 import { failureOf } from '../../support/problems.ts';
@@ -12,6 +13,7 @@ interface Given {
   readonly output?: object;
   readonly defaultBucket?: string;
   readonly pass?: 'success' | 'failed';
+  readonly dataTypes?: DataTypes;
   readonly rowId?: string;
   readonly configId?: string;
 }
@@ -26,6 +28,7 @@ const sliced = (name: string, ...slices: readonly string[]): OutputEntry => ({
 
 function plan(given: Given): Promise<OutputIntents> {
   const { tables, files, manifests = {}, output = {}, defaultBucket, pass = 'success', rowId, configId } = given;
+  const { dataTypes = 'off' } = given;
   const beside = (folder: string) =>
     Object.keys(manifests)
       .filter((path) => path.startsWith(`${folder}/`))
@@ -40,6 +43,7 @@ function plan(given: Given): Promise<OutputIntents> {
     format: 'json',
     mapping: parseOutputMapping(stringifyJson(fromPlain(output))),
     ...(defaultBucket !== undefined && { defaultBucket }),
+    dataTypes,
     pass,
     producer: {
       component: 'acme.ex',
@@ -400,7 +404,67 @@ describe('how they are loaded', () => {
     );
   });
 
-  test('data types are not kept, which is said', async () => {
+  test('a schema types the table as far as the component wants it', async () => {
+    const schema = [
+      { name: 'id no', primary_key: true, nullable: false, data_type: { base: { type: 'integer' } } },
+      {
+        name: 'price',
+        data_type: {
+          base: { type: 'NUMERIC', length: '10,2', default: 0 },
+          snowflake: { type: 'NUMBER', length: '10,2' },
+        },
+      },
+      { name: 'note' },
+    ];
+    const planned = (dataTypes: DataTypes, columns: readonly object[] = schema, output: object = {}) =>
+      plan({
+        tables: ['t'],
+        manifests: { 'tables/t.manifest': { destination: 'in.c-m.t', schema: columns } },
+        output,
+        dataTypes,
+      });
+    const id = { base: 'INTEGER', nullable: false };
+    const native = { snowflake: { type: 'NUMBER', length: '10,2' } };
+    const price = { base: 'NUMERIC', length: '10,2', default: '0', nullable: true, native };
+    const none = await planned('none');
+    expect(none.tables[0]?.load.typing).toEqual({
+      types: { id_no: id, price },
+      isAuthoritative: false,
+      emptyIsNull: true,
+    });
+    expect(none.tables[0]?.load.columnMetadata).toEqual({});
+    const strict = await planned('authoritative', schema.slice(0, 2), { treat_values_as_null: [] });
+    expect(strict.tables[0]?.load.typing).toEqual({
+      types: { id_no: id, price },
+      isAuthoritative: true,
+      emptyIsNull: false,
+    });
+    const hints = await planned('hints');
+    expect(hints.tables[0]?.load.typing).toMatchObject({ types: {}, isAuthoritative: false });
+    expect(hints.tables[0]?.load.columnMetadata).toEqual({
+      id_no: [
+        { key: 'KBC.datatype.type', value: 'integer' },
+        { key: 'KBC.datatype.basetype', value: 'INTEGER' },
+        { key: 'KBC.datatype.nullable', value: '0' },
+      ],
+      price: [
+        { key: 'KBC.datatype.type', value: 'NUMBER' },
+        { key: 'KBC.datatype.basetype', value: 'NUMERIC' },
+        { key: 'KBC.datatype.length', value: '10,2' },
+        { key: 'KBC.datatype.nullable', value: '1' },
+      ],
+    });
+    for (const [mode, columns, message] of [
+      ['authoritative', schema, 'base type for note'],
+      ['authoritative', [], 'a "schema" is required'],
+      ['hints', [], 'a "schema" is required'],
+      ['none', [{ name: 'a', data_type: { base: { type: 'MONEY' } } }], '"MONEY" is no base type'],
+      ['none', [{ name: 'a', data_type: { base: { type: 'STRING', length: 'x' } } }], '"x" is not a number'],
+    ] as const)
+      expect((await failureOf(() => planned(mode, columns))).message).toContain(message);
+  });
+
+  test('data types are not kept in a project without them, which is said', async () => {
     const { warnings } = await plan({
       tables: ['t'],
       manifests: {
@@ -555,6 +619,7 @@ test('manifests follow the format of the component', async () => {
     readManifest: async () => 'destination: in.c-x.t\ncolumns: [id, 7]\nincremental: true\n',
     format: 'yaml',
     mapping: parseOutputMapping('{}'),
+    dataTypes: 'none',
     pass: 'success',
     producer: { component: 'a', runId: '1' },
   });

@@ -178,10 +178,6 @@ describe('findUnsupported', () => {
     [outputTable({ delete_where: [{ changed_since: '-1 day' }] }), 'container.storage.output.tables.0.delete_where'],
     [outputTable({ unload_strategy: 'direct-grant' }), 'container.storage.output.tables.0.unload_strategy'],
     [outputTable({ deduplication_strategy: 'insert' }), 'container.storage.output.tables.0.deduplication_strategy'],
-    [
-      outputTable({ schema: [{ name: 'a', data_type: { base: { type: 'INTEGER' } } }] }),
-      'container.storage.output.tables.0.schema.0.data_type',
-    ],
     [{ component: { network: 'bridge' } }, 'data.network'],
     [{ component: { logging: { type: 'gelf' } } }, 'data.logging.type'],
     [{ component: { definition: { type: 'aws-ecr', uri: 'x' } } }, 'data.definition.type'],

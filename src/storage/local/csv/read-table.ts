@@ -1,13 +1,14 @@
 import { basename } from 'node:path';
 import { columnProblems, sanitizeColumn } from '../../../base/column-names.ts';
 import { type Problem, UserError } from '../../../base/errors.ts';
-import type { CsvDialect } from '../../../job/storage.ts';
+import type { CsvDialect, RenamedColumn } from '../../../job/storage.ts';
 import { ParquetWriter } from '../parquet/writer.ts';
 import { HeaderSink, SkipSink } from './header.ts';
 import { locate } from './locate.ts';
 import { CsvFault, CsvScanner, type RecordSink } from './scanner.ts';
 import { scanFile } from './source.ts';
 import { TableSink } from './table-sink.ts';
+import { type Typing, type ValueSink, valueSinks } from './typed-column.ts';
 
 /** The longest record, in bytes. */
 const maxRecordBytes = 64 << 20;
@@ -18,10 +19,14 @@ export interface CsvTable {
   readonly columns: readonly string[] | undefined;
   readonly skipHeader: boolean;
   readonly csv: CsvDialect;
+  /** Absent: every value is text. */
+  readonly typing?: Typing | undefined;
 }
 
 export interface ReadTable {
   readonly columns: readonly string[];
+  /** Header names that are kept under another one. */
+  readonly renamed: readonly RenamedColumn[];
   readonly rows: number;
   /** Size of the Parquet file. */
   readonly bytes: number;
@@ -34,23 +39,26 @@ export interface ReadTable {
  */
 export async function readTable(table: CsvTable, target: string, signal: AbortSignal): Promise<ReadTable> {
   const dialect = dialectBytes(table);
-  const columns = table.columns ?? (await readHeader(table, dialect));
-  if (table.columns !== undefined) throwColumnProblems(columnProblems(columns, columns, table.source), table.source);
+  const header = table.columns === undefined ? await readHeader(table, dialect) : undefined;
+  const columns = table.columns ?? header?.names ?? [];
+  if (header === undefined) throwColumnProblems(columnProblems(columns, columns, table.source), table.source);
   const files = table.paths.map((path, index) => ({
     path,
     hasHeader: table.skipHeader || (index === 0 && table.columns === undefined),
     source: table.paths.length === 1 ? table.source : `${table.source}/${basename(path)}`,
   }));
-  return { columns, ...(await readFiles(files, { dialect, columns: columns.length, target, signal })) };
+  const read = await readFiles(files, { dialect, columns: valueSinks(columns, table.typing), target, signal });
+  return { columns, renamed: header?.renamed ?? [], ...read };
 }
 
 /** Reads a file of ours (canonical CSV with a header) into a durable Parquet file at `target`. */
 export async function readRecords(
   path: string,
-  reading: Omit<Reading, 'dialect'>,
-): Promise<Omit<ReadTable, 'columns'>> {
+  { columns, ...reading }: Omit<Reading, 'dialect' | 'columns'> & { readonly columns: number },
+): Promise<WrittenRows> {
   const dialect = { delimiter: 0x2c, enclosure: 0x22 };
-  return readFiles([{ path, source: path, hasHeader: true }], { ...reading, dialect });
+  const sinks = valueSinks(Array<string>(columns).fill(''), undefined);
+  return readFiles([{ path, source: path, hasHeader: true }], { ...reading, columns: sinks, dialect });
 }
 
 interface CsvFile {
@@ -59,9 +67,11 @@ interface CsvFile {
   readonly hasHeader: boolean;
 }
 
+type WrittenRows = Pick<ReadTable, 'rows' | 'bytes'>;
+
 interface Reading {
   readonly dialect: Dialect;
-  readonly columns: number;
+  readonly columns: readonly ValueSink[];
   readonly target: string;
   readonly signal: AbortSignal;
 }
@@ -69,9 +79,9 @@ interface Reading {
 async function readFiles(
   files: readonly CsvFile[],
   { dialect, columns, target, signal }: Reading,
-): Promise<Omit<ReadTable, 'columns'>> {
+): Promise<WrittenRows> {
   const rows = new TableSink(columns);
-  await using writer = await ParquetWriter.create(target, columns);
+  await using writer = await ParquetWriter.create(target, columns.length);
   let total = 0;
   // One row group is packed and written while the next one is read.
   let writing = Promise.resolve();
@@ -100,7 +110,10 @@ async function readFiles(
   return { rows: total, bytes: await writer.finish() };
 }
 
-async function readHeader(table: CsvTable, dialect: Dialect): Promise<readonly string[]> {
+async function readHeader(
+  table: CsvTable,
+  dialect: Dialect,
+): Promise<{ readonly names: readonly string[]; readonly renamed: readonly RenamedColumn[] }> {
   const [path] = table.paths;
   const { source } = table;
   const empty = 'The file has no header and no columns are given.';
@@ -134,7 +147,10 @@ async function readHeader(table: CsvTable, dialect: Dialect): Promise<readonly s
     problems.map(async (problem) => ({ ...problem, ...(await locate(path, header.offsets[problem.index] ?? 0)) })),
   );
   throwColumnProblems(places, source);
-  return names;
+  const renamed = names.flatMap((to, index) =>
+    header.values[index] === to ? [] : [{ from: header.values[index] ?? '', to }],
+  );
+  return { names, renamed };
 }
 
 function throwColumnProblems(problems: readonly (Problem & { readonly index: number })[], source: string): void {

@@ -1,5 +1,5 @@
-import { ColumnBuffer } from '../parquet/column-buffer.ts';
 import { RecordFault, type RecordSink } from './scanner.ts';
+import type { ValueSink } from './typed-column.ts';
 
 const rowGroupRows = 122_880;
 const rowGroupBytes = 24 << 20;
@@ -11,14 +11,15 @@ export interface FullGroup {
 
 /** Sorts values into column buffers, and insists on the same number of values in every record. */
 export class TableSink implements RecordSink {
-  readonly #buffers: readonly ColumnBuffer[];
+  readonly #buffers: readonly ValueSink[];
   #full: FullGroup[] = [];
   #rows = 0;
   #column = 0;
   #size = 0;
 
-  constructor(columns: number) {
-    this.#buffers = Array.from({ length: columns }, () => new ColumnBuffer());
+  /** One sink for every column, in their order. */
+  constructor(columns: readonly ValueSink[]) {
+    this.#buffers = columns;
   }
 
   /** The row groups that are ready to be written; with `last` also the one that is not full. */

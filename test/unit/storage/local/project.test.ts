@@ -45,7 +45,8 @@ describe('a new project', () => {
       expect((await stat(join(path, name))).mode & 0o077).toBe(0);
     }
     await opened(async (storage) => {
-      expect(storage.project).toMatchObject({ id, name: 'shop', stackId: 'connection.local', features: [] });
+      expect(storage.project).toMatchObject({ id, name: 'shop', stackId: 'connection.local' });
+      expect(storage.project.features).toEqual(['new-native-types']);
       expect(storage.project.url).toBe('https://connection.local');
       const secret = (await readFile(join(path, 'token'), 'utf8')).trim();
       expect(tokenOf(storage.parts.catalogue, secret)).toEqual({ id: storage.token.id, kind: 'admin' });

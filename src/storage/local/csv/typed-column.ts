@@ -1,0 +1,84 @@
+import { type Canonical, type ColumnType, canonicalValue, typeOf, typeText } from '../../../base/column-types.ts';
+import { ColumnBuffer } from '../parquet/column-buffer.ts';
+import { RecordFault } from './scanner.ts';
+
+/** How the columns of a load are typed. Plain data. */
+export interface Typing {
+  /** By column. */
+  readonly types: Readonly<Record<string, ColumnType>>;
+  /** An empty value of a type other than STRING stands for "no value"; else it fits no such type. */
+  readonly emptyIsNull: boolean;
+}
+
+/** Where the values of one column go. */
+export interface ValueSink {
+  append(source: Uint8Array, from: number, to: number): void;
+  endValue(): void;
+  take(): Buffer;
+}
+
+/** No value of another type than STRING is longer. */
+const maxBytes = 1024;
+const shownCharacters = 40;
+
+/** What takes the values of these columns, typed where a type is given. */
+export function valueSinks(columns: readonly string[], typing: Typing | undefined): readonly ValueSink[] {
+  return columns.map((column) => {
+    const type = typeOf(typing?.types, column);
+    const isPlain = type === undefined || (type.base === 'STRING' && (type.length ?? '') === '');
+    return isPlain ? new ColumnBuffer() : new TypedColumn(column, type, typing?.emptyIsNull ?? true);
+  });
+}
+
+/** Checks every value against a type and keeps its canonical text. @throws RecordFault naming column, type and value, at the value's place */
+class TypedColumn implements ValueSink {
+  readonly #values = new ColumnBuffer();
+  readonly #column: string;
+  readonly #type: ColumnType;
+  readonly #emptyIsNull: boolean;
+  readonly #canonical: Canonical;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(column: string, type: ColumnType, emptyIsNull: boolean) {
+    this.#column = column;
+    this.#type = type;
+    this.#emptyIsNull = emptyIsNull;
+    this.#canonical = canonicalValue(type);
+  }
+
+  append(source: Uint8Array, from: number, to: number): void {
+    this.#bytes += to - from;
+    // The scanner's buffer is used again.
+    this.#pieces.push(Buffer.from(source.subarray(from, to)));
+    if (this.#type.base !== 'STRING' && this.#bytes > maxBytes)
+      this.#refuse(Buffer.concat(this.#pieces).toString('utf8'));
+  }
+
+  endValue(): void {
+    const [first] = this.#pieces;
+    const text =
+      this.#pieces.length === 1 ? (first as Buffer).toString('utf8') : Buffer.concat(this.#pieces).toString('utf8');
+    this.#pieces = [];
+    this.#bytes = 0;
+    const isNull = text === '' && this.#type.base !== 'STRING';
+    if (isNull && !(this.#type.nullable && this.#emptyIsNull)) this.#refuse(text);
+    const canonical = isNull ? '' : (this.#canonical(text) ?? this.#refuse(text));
+    const bytes = Buffer.from(canonical);
+    this.#values.append(bytes, 0, bytes.length);
+    this.#values.endValue();
+  }
+
+  take(): Buffer {
+    return this.#values.take();
+  }
+
+  #refuse(text: string): never {
+    const about = `the column "${this.#column}" is ${typeText(this.#type)}`;
+    if (text === '') throw new RecordFault(`${about}, and the value is empty`, 'field');
+    const characters = Array.from(text.slice(0, 2 * shownCharacters + 2));
+    const isLong = characters.length > shownCharacters;
+    const shown = JSON.stringify(isLong ? `${characters.slice(0, shownCharacters).join('')}…` : text);
+    throw new RecordFault(`${about}, and ${shown} is none`, 'field');
+  }
+}
