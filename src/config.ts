@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { InfrastructureError, type Problem, throwProblems, UserError } from './base/errors.ts';
 import { JsonSyntaxError, parseJson, toPlain } from './base/json.ts';
+import { type LimitSettings, problemsOfLimits } from './base/limit-settings.ts';
 import { suggest } from './base/suggest.ts';
 
 /** Everything an operator can set; validated once, frozen, handed down. Bytes, milliseconds, counts. */
@@ -22,6 +23,8 @@ export interface Config {
   /** How many containers are created at the same time, by all processes of this machine on the same containerd. */
   readonly concurrentCreates: number;
   readonly pidsLimit: number;
+  /** What a container may have at most, and the limits of the project. */
+  readonly limits: LimitSettings;
   readonly graceMs: number;
   readonly logBacklogBytes: number;
   readonly maxOutputBytes: number;
@@ -64,6 +67,7 @@ const defaults: Omit<Config, 'color' | 'liveView' | 'searchPath' | 'crashAt'> = 
   runtimes: {},
   concurrentCreates: 2 * availableParallelism(),
   pidsLimit: 4096,
+  limits: {},
   graceMs: 30_000,
   logBacklogBytes: 1024 ** 3,
   maxOutputBytes: 100_000_000_000,
@@ -148,6 +152,8 @@ function readConfigFile(path: string | undefined): Partial<typeof defaults> {
     const problem = complaint(key, value);
     if (problem !== undefined) problems.push({ source, path: key, ...problem });
     else if (key === 'runtimes') problems.push(...problemsOfRuntimes(value as object, source));
+    else if (key === 'limits')
+      problems.push(...problemsOfLimits(value as object).map((wrong) => ({ source, ...wrong })));
   }
   throwProblems('The configuration of componentd is wrong', problems);
   return plain as Partial<typeof defaults>;

@@ -107,6 +107,7 @@ async function makePlan(spec: JobSpec, { storage, cipher }: OpenProject, config:
     policy: config.policy,
     now: new Date(),
     pidsLimit: config.pidsLimit,
+    limits: config.limits,
   });
 }
 

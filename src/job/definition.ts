@@ -1,5 +1,6 @@
 import { ApplicationError, formatProblem, type Problem } from '../base/errors.ts';
 import { at, isJsonArray, type Json, JsonSyntaxError, parseJson } from '../base/json.ts';
+import { memoryMegabytes } from '../base/memory-text.ts';
 import { readDocument } from '../base/schema.ts';
 import type { Component } from '../gen/component.schema.js';
 import * as componentSchema from '../gen/component.schema.js';
@@ -11,10 +12,8 @@ export interface ComponentDefinition {
   readonly features: readonly string[];
   readonly dataTypesSupport: 'authoritative' | 'hints' | 'none';
   readonly image: ImageDefinition;
-  /** Bytes of the container's limit: `m` counts MiB, `g` counts 1000 MiB. */
-  readonly memoryBytes: number;
-  /** The limit as messages name it, for example `256M`. */
-  readonly memoryText: string;
+  /** As written: `256m`, `1g`. */
+  readonly memory: string;
   readonly configurationFormat: 'json' | 'yaml';
   /** The definition's 0, no limit, and anything longer is 2,000,000: what a timer can still count. */
   readonly processTimeoutSeconds: number;
@@ -100,7 +99,6 @@ function typed(
   imageParameters: Json | undefined,
 ): ComponentDefinition {
   const { definition, logging, staging_storage: staging } = data;
-  const memory = memoryMegabytes(data.memory ?? '256m');
   const username = definition.repository?.username;
   const password = definition.repository?.['#password'];
   const server = definition.repository?.server;
@@ -121,8 +119,7 @@ function typed(
       ...(username !== undefined &&
         password !== undefined && { credentials: { username, password, ...(server !== undefined && { server }) } }),
     },
-    memoryBytes: memory * 2 ** 20,
-    memoryText: `${memory}M`,
+    memory: data.memory ?? '256m',
     configurationFormat: data.configuration_format ?? 'json',
     processTimeoutSeconds: Math.min(
       data.process_timeout === 0 ? longestTimeout : (data.process_timeout ?? 3600),
@@ -146,12 +143,8 @@ function typed(
   };
 }
 
-function memoryMegabytes(text: string): number {
-  return Number.parseInt(text, 10) * (/g$/i.test(text) ? 1000 : 1);
-}
-
 function crossProblems(
-  { staging, image, memoryBytes }: ComponentDefinition,
+  { staging, image, memory }: ComponentDefinition,
   { data }: Component,
   source: string,
 ): readonly Problem[] {
@@ -174,6 +167,7 @@ function crossProblems(
   ) {
     problems.push({ source, path: 'data.definition.repository', message: 'needs both "username" and "#password"' });
   }
-  if (memoryBytes === 0) problems.push({ source, path: 'data.memory', message: 'must be more than nothing' });
+  if (memoryMegabytes(memory) === 0)
+    problems.push({ source, path: 'data.memory', message: 'must be more than nothing' });
   return problems;
 }

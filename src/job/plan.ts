@@ -1,6 +1,6 @@
 import { derivedId } from '../base/ids.ts';
 import { at, type Json, stringifyJson } from '../base/json.ts';
-import type { Limits } from '../runtime/types.ts';
+import type { LimitSettings } from '../base/limit-settings.ts';
 import { mainConfigFile, processorConfigFile } from './config-file.ts';
 import type { NormalConfiguration } from './configuration.ts';
 import { dataTypesOf } from './data-types.ts';
@@ -9,6 +9,7 @@ import { defaultBucketOf } from './destination.ts';
 import { stageEnvironment } from './environment.ts';
 import { planInputs } from './input-mapping.ts';
 import { jobLabel } from './labels.ts';
+import { type PlannedLimits, planLimits } from './limits.ts';
 import type { ResolvedJob, ResolvedRow } from './resolve.ts';
 import { parseStoredState } from './state.ts';
 import type { ImagePlan, OutputPlan, Plan, Policy, RowPlan, StagePlan, StageRole } from './types.ts';
@@ -23,16 +24,16 @@ export interface PlanOptions {
   readonly now: Date;
   /** Processes of one container. */
   readonly pidsLimit: number;
+  /** What the operator allows; nothing but the contract's limits when absent. */
+  readonly limits?: LimitSettings;
 }
-
-const cpus = 2;
-const dockerShmBytes = 64 * 2 ** 20;
 
 /** Takes every decision of a job. Pure: equal input, equal plan. @throws UserError with every problem of the mapping. */
 export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
   const { spec, component, project, token, notes } = resolved;
   const images = new Images();
-  const rows = resolved.rows.map((row, index) => planRow({ row, index, resolved, options, images }));
+  const warnings = new Set(notes);
+  const rows = resolved.rows.map((row, index) => planRow({ row, index, resolved, options, images, warnings }));
   return {
     formatVersion: 1,
     job: options.job,
@@ -50,7 +51,7 @@ export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
     token,
     images: images.list,
     rows,
-    warnings: notes,
+    warnings: [...warnings],
   };
 }
 
@@ -91,9 +92,11 @@ interface RowToPlan {
   readonly resolved: ResolvedJob;
   readonly options: PlanOptions;
   readonly images: Images;
+  /** Filled on the way. */
+  readonly warnings: Set<string>;
 }
 
-function planRow({ row, index, resolved, options, images }: RowToPlan): RowPlan {
+function planRow({ row, index, resolved, options, images, warnings }: RowToPlan): RowPlan {
   const { component, processors, spec } = resolved;
   const { configuration } = row;
   const hasData = component.staging.input !== 'none';
@@ -127,8 +130,11 @@ function planRow({ row, index, resolved, options, images }: RowToPlan): RowPlan 
     ...(row.id !== undefined && { rowId: row.id }),
     stages: [...before, main, ...after].map((stage, priority) => {
       const timeout = stage.role === 'main' ? processTimeoutSeconds : undefined;
+      const limits = limitsOf(stage.definition, { configuration, resolved, options });
+      for (const warning of limits.warnings) warnings.add(warning);
       return planStage({
         ...stage,
+        limits,
         image: images.indexOf(stage.definition, stage.tag),
         priority,
         timeout,
@@ -175,6 +181,7 @@ interface StageToPlan {
   readonly image: number;
   readonly priority: number;
   readonly timeout: number | undefined;
+  readonly limits: PlannedLimits;
   readonly row: ResolvedRow;
   readonly index: number;
   readonly resolved: ResolvedJob;
@@ -188,13 +195,14 @@ function planStage({
   image,
   priority,
   timeout,
+  limits,
   row,
   index,
   resolved,
   options,
 }: StageToPlan): StagePlan {
   const { component, spec, project, token, configVersion } = resolved;
-  const { job, attempt, node, pidsLimit } = options;
+  const { job, attempt, node } = options;
   const container = derivedId(node, job, String(attempt), String(index), String(priority));
   const containerName = `${sanitizedId(definition.id)}-${job}-${job}-${priority}`;
   const keepalive = definition.features.includes('container-tcpkeepalive-60s-override');
@@ -230,19 +238,31 @@ function planStage({
     asImageUser: definition.features.includes('container-root-user'),
     network: 'none',
     sysctls: keepalive ? { 'net.ipv4.tcp_keepalive_time': '60' } : {},
-    limits: limitsOf(definition, pidsLimit),
-    memoryText: definition.memoryText,
+    limits: limits.limits,
+    memoryText: limits.memoryText,
+    memoryFrom: limits.memoryFrom,
     timeoutSeconds: timeout ?? definition.processTimeoutSeconds,
     noApplicationErrors: definition.logging.noApplicationErrors,
   };
 }
 
-function limitsOf({ memoryBytes, features }: ComponentDefinition, pids: number): Limits {
-  return {
-    memoryBytes,
-    ...(features.includes('no-swap') && { memorySwapBytes: memoryBytes }),
-    cpus,
+interface Limited {
+  readonly configuration: NormalConfiguration;
+  readonly resolved: ResolvedJob;
+  readonly options: PlanOptions;
+}
+
+/** The job's word on the container size wins over the configuration's (contract 7.7); there are no workspaces whose size it could be. */
+function limitsOf(definition: ComponentDefinition, { configuration, resolved, options }: Limited): PlannedLimits {
+  const { backend } = resolved.spec;
+  const { containerType, backendType } = configuration.runtime;
+  const { limits: settings = {}, pidsLimit: pids, policy } = options;
+  return planLimits({
+    definition,
+    size: backend.containerType ?? backend.type ?? containerType ?? backendType,
+    isPayAsYouGo: settings.payAsYouGo ?? resolved.project.features.includes('pay-as-you-go'),
+    settings,
+    policy,
     pids,
-    shmBytes: dockerShmBytes,
-  };
+  });
 }

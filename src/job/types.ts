@@ -26,6 +26,9 @@ import type {
 
 export type Policy = 'compatible' | 'hardened';
 
+/** Where a memory limit comes from: the definition, times the job's container size, a limit of the project, or what the operator allows. */
+export type MemorySource = 'definition' | 'size' | 'project' | 'operator';
+
 export interface Plan {
   readonly formatVersion: 1;
   readonly job: string;
@@ -116,8 +119,10 @@ export interface StagePlan {
   readonly network: 'none';
   readonly sysctls: Readonly<Record<string, string>>;
   readonly limits: Limits;
-  /** The memory limit as the definition's author wrote it, for messages. */
+  /** The memory limit for messages, for example `256M`. */
   readonly memoryText: string;
+  /** Absent in plans of older versions: the definition. */
+  readonly memoryFrom?: MemorySource;
   readonly timeoutSeconds: number;
   readonly noApplicationErrors: boolean;
 }

@@ -34,20 +34,10 @@ export function configurationGaps(
   if (runtime?.use_file_storage_only === true && component.features.includes('allow-use-file-storage-only'))
     refuse('runtime.use_file_storage_only', notYet);
   if (runtime?.backend?.workspace_credentials !== undefined) refuse('runtime.backend.workspace_credentials', notYet);
-  for (const key of ['type', 'containerType'] as const) {
-    const size = runtime?.backend?.[key];
-    if (size && size !== 'small')
-      refuse(`runtime.backend.${key}`, `"${size}" ${notYet}`, 'leave it out, and set the memory in the definition');
-  }
   for (const [i, table] of input.tables.entries()) refuseInputTable(table, below('storage.input.tables', String(i)));
   for (const [i, file] of input.files.entries()) refuseInputFile(file, below('storage.input.files', String(i)));
   for (const [i, table] of output.tables.entries()) refuseOutputTable(table, below('storage.output.tables', String(i)));
   return problems;
-}
-
-/** Small is what everything runs as: the definition's own memory, and two cores. */
-export function isDefaultSize(size: string | undefined): boolean {
-  return size === undefined || size === '' || size === 'small';
 }
 
 function refuseInputTable(table: InputTable, refuse: Refuse): void {

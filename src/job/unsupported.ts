@@ -3,7 +3,7 @@ import type { NormalConfiguration } from './configuration.ts';
 import type { ComponentDefinition } from './definition.ts';
 import type { JobSpec } from './spec.ts';
 import type { ProjectInfo } from './storage.ts';
-import { configurationGaps, isDefaultSize } from './unsupported-configuration.ts';
+import { configurationGaps } from './unsupported-configuration.ts';
 
 export interface Asked {
   readonly spec: JobSpec;
@@ -41,7 +41,7 @@ export function findUnsupported({ spec, component, processors, configurations, p
 
 const notYet = 'is not supported yet';
 
-function jobGaps({ mode, plain, backend }: JobSpec, branchId: string | undefined): readonly Problem[] {
+function jobGaps({ mode, plain }: JobSpec, branchId: string | undefined): readonly Problem[] {
   const source = 'job';
   const problems: Problem[] = [];
   const refuse = (path: string, message: string, hint?: string): unknown =>
@@ -60,10 +60,6 @@ function jobGaps({ mode, plain, backend }: JobSpec, branchId: string | undefined
   if (plain.type !== undefined && plain.type !== 'standard')
     refuse('type', `"${plain.type}" ${notYet}`, 'use "standard"');
   if (plain.deduplicationId) refuse('deduplicationId', notYet, 'use "clientKey"');
-  for (const key of ['type', 'containerType'] as const) {
-    if (!isDefaultSize(backend[key]))
-      refuse(`backend.${key}`, `"${backend[key]}" ${notYet}`, 'leave it out, and set the memory in the definition');
-  }
   return problems;
 }
 

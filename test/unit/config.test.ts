@@ -53,6 +53,43 @@ test('a file that cannot be read is for the operator', () => {
   expect(hint).toContain('COMPONENTD_CONFIG');
 });
 
+test('limits of the operator are read as they are', async () => {
+  const limits = { memory: '4g', cpus: 0.5, shm: '1g', ulimits: { nofile: 64 }, payAsYouGo: true, instanceCpus: 4 };
+  const project = { 'runner.cpuParallelism': 2, 'runner.acme.ex.memoryLimitMBs': 64_000 };
+  const file = await written('limits.json', JSON.stringify({ limits: { ...limits, project } }));
+  expect(loadConfig({}, { COMPONENTD_CONFIG: file }).limits).toEqual({ ...limits, project });
+});
+
+test('every mistake in the limits is told at once with its path', async () => {
+  const limits = {
+    memory: '4 GB',
+    shm: '0m',
+    cpus: 0,
+    Cpus: 2,
+    ulimits: { nofile: -1, nproc: 10, stack: '8m' },
+    payAsYouGo: 'yes',
+    instanceCpus: 97,
+    project: { 'runner.cpuParallelism': 0, 'runner.a.memoryLimitMBs': 64_001, 'components.max': 1 },
+  };
+  const { problems } = refusal(await written('bad-limits.json', JSON.stringify({ limits })));
+  expect(problems.map(({ path }) => path)).toEqual([
+    'limits.memory',
+    'limits.shm',
+    'limits.cpus',
+    'limits.Cpus',
+    'limits.ulimits.nofile',
+    'limits.ulimits.nproc',
+    'limits.ulimits.stack',
+    'limits.payAsYouGo',
+    'limits.instanceCpus',
+    'limits.project.runner.cpuParallelism',
+    'limits.project.runner.a.memoryLimitMBs',
+    'limits.project.components.max',
+  ]);
+  expect(problems[3]?.hint).toContain('did you mean cpus?');
+  expect(refusal(await written('list.json', '{"limits":[]}')).problems).toMatchObject([{ path: 'limits' }]);
+});
+
 test('every problem of a file is told at once', async () => {
   const path = await written('bad.json', '{"colour":true,"pidsLimit":-1,"policy":"lax","address":"relative"}');
   const { problems } = refusal(path);

@@ -143,8 +143,6 @@ describe('findUnsupported', () => {
     [{ job: { previousJobId: '1' } }, 'previousJobId'],
     [{ job: { type: 'container' } }, 'type'],
     [{ job: { deduplicationId: 'x' } }, 'deduplicationId'],
-    [{ job: { backend: { type: 'large' } } }, 'backend.type'],
-    [{ job: { backend: { containerType: 'large' } } }, 'backend.containerType'],
     [{ configuration: { variables_id: 1 } }, 'container.variables_id'],
     [{ configuration: { shared_code_id: 1, shared_code_row_ids: ['a'] } }, 'container.shared_code_id'],
     [{ configuration: { parameters: { a: [{ b: 'x {{ vault.NAME }}' }] } } }, 'container.parameters.a.0.b'],
@@ -156,7 +154,6 @@ describe('findUnsupported', () => {
       { configuration: { runtime: { backend: { workspace_credentials: { id: 1 } } } } },
       'container.runtime.backend.workspace_credentials',
     ],
-    [{ configuration: { runtime: { backend: { type: 'medium' } } } }, 'container.runtime.backend.type'],
     [
       { configuration: { runtime: { use_file_storage_only: true } }, features: ['allow-use-file-storage-only'] },
       'container.runtime.use_file_storage_only',
@@ -207,6 +204,7 @@ describe('findUnsupported', () => {
         },
       },
     ],
+    [{ job: { backend: { containerType: 'large' } }, configuration: { runtime: { backend: { type: 'odd' } } } }],
     [{ configuration: { variables_values_id: 1, shared_code_id: 1, shared_code_row_ids: [] } }],
     [
       {
