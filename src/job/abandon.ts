@@ -4,13 +4,18 @@ import { Journal } from '../base/journal.ts';
 import { cgroupOf } from './containers.ts';
 import { removeTree } from './directory.ts';
 import { journalPath, keptNames, ownerNames, removeFolder } from './folder.ts';
+import { assertJobFormat } from './format.ts';
 import { type Peeked, peekJob, stagedBy } from './peek.ts';
 import type { Engine, JobResult, Plan } from './types.ts';
 
-/** Why a job whose process is gone has to be ended; `undefined` when nothing is left to do, or not by this tenant. */
+/**
+ * Why a job whose process is gone has to be ended; `undefined` when nothing is left to do, or not by this tenant.
+ * @throws InfrastructureError for a job of another format
+ */
 export async function reasonToEnd(folder: string, tenant: string): Promise<string | undefined> {
   const { plan, result, isDamaged } = await peekJob(folder);
   if (plan !== undefined && plan.tenant !== tenant) return undefined;
+  if (plan !== undefined) assertJobFormat(plan);
   if (isDamaged) return 'cannot be read: its journal is damaged; its process is gone';
   if (result === undefined) return 'began and has no result; its process is gone';
   const left = (await readdir(folder)).filter((name) => !keptNames.has(name));

@@ -1,12 +1,13 @@
 import { mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { InfrastructureError, UserError } from '../base/errors.ts';
+import { UserError } from '../base/errors.ts';
 import { exclusively } from '../base/exclusive.ts';
 import { readTextIfPresent, syncDirectory } from '../base/files.ts';
 import { ulidPattern } from '../base/ids.ts';
 import { type CrashPoint, Journal } from '../base/journal.ts';
 import { currentBootId, formatOwner, isAlive, parseOwner, thisProcess } from '../base/owner.ts';
 import { removeTree } from './directory.ts';
+import { assertJobFormat } from './format.ts';
 import type { Plan } from './types.ts';
 
 const journalName = 'journal.ndjson';
@@ -109,11 +110,12 @@ export async function reopenJobFolder(stateDir: string, job: string, crashPoint?
       hint: 'Run it again.',
     });
   }
-  if (plan.formatVersion !== 1) {
+  try {
+    assertJobFormat(plan);
+  } catch (error) {
     await journal[Symbol.asyncDispose]();
-    throw new InfrastructureError(
-      `job ${job} has format version ${String(plan.formatVersion)}; this componentd reads 1`,
-    );
+    await releaseFolder(path);
+    throw error;
   }
   const folder = { path, recordPath: recordPathOf(stateDir, job), journal, plan };
   if (!hasInputs(folder) && (await isFromAnotherBoot(folder))) await journal.note(bootNote, await currentBootId());
