@@ -1,16 +1,5 @@
 import { UserError } from '../base/errors.ts';
-import {
-  at,
-  isJsonObject,
-  isScalar,
-  type Json,
-  type JsonObject,
-  JsonSyntaxError,
-  parseJson,
-  stringifyJson,
-} from '../base/json.ts';
-import { textOf } from '../base/schema.ts';
-import type { ConfigurationInput, RowInput } from '../storage/local/configurations.ts';
+import { type Json, parseJson, stringifyJson } from '../base/json.ts';
 import { readInput } from './component.ts';
 import type { Session, Verb } from './session.ts';
 
@@ -50,69 +39,13 @@ async function set(
   const { withProject } = await import('./project.ts');
   const { print, printJson, shown } = await import('./output.ts');
   const { content, source } = await readInput(file);
+  const { readConfiguration } = await import('./configuration-file.ts');
   const input = await readConfiguration(content, source);
   await withProject(session.config, async ({ storage: { parts } }) => {
     const stored = setConfiguration(parts.catalogue, parts.secrets, component, { id, ...input });
     if (session.json) printJson({ type: 'result', component, config: id, version: stored.version });
     else print(`stored version ${stored.version} of configuration ${shown(id)} of ${shown(component)}`);
   });
-}
-
-/** Validates what would run, so that a mistake is found here and not in the next job. */
-async function readConfiguration(content: string, source: string): Promise<Omit<ConfigurationInput, 'id'>> {
-  const { normalizeConfiguration } = await import('../job/configuration.ts');
-  const { selectRows } = await import('../job/rows.ts');
-  const document = parseDocument(content, source);
-  const isEnvelope = document.has('configuration') || document.has('rows');
-  const configuration = isEnvelope ? (document.get('configuration') ?? new Map()) : document;
-  const rows = rowsOf(isEnvelope ? document.get('rows') : undefined, source);
-  const parsed = rows.map((row) => ({
-    id: row.id,
-    isDisabled: false,
-    configuration: parseJson(row.configuration ?? '{}'),
-    state: new Map(),
-  }));
-  for (const row of selectRows({ configuration, state: new Map(), rows: parsed, rowIds: [] }).rows) {
-    normalizeConfiguration(row.configuration, row.id === undefined ? source : `${source}, row ${row.id}`);
-  }
-  const name = isEnvelope ? at(document, 'name') : undefined;
-  return {
-    ...(typeof name === 'string' && { name }),
-    ...(isEnvelope && { isDisabled: at(document, 'isDisabled') === true }),
-    configuration: stringifyJson(configuration),
-    ...(isEnvelope && document.has('rows') && { rows }),
-  };
-}
-
-function rowsOf(json: Json | undefined, source: string): RowInput[] {
-  if (json === undefined || json === null) return [];
-  if (!Array.isArray(json)) throw new UserError(`${source}: rows must be a list`);
-  return (json as readonly Json[]).map((row, index) => {
-    const id = at(row, 'id');
-    if (!isJsonObject(row) || !isScalar(id) || id === null)
-      throw new UserError(`${source}: rows.${index} needs an "id"`);
-    const state = row.get('state');
-    return {
-      id: textOf(id),
-      isDisabled: row.get('isDisabled') === true,
-      configuration: stringifyJson(row.get('configuration') ?? new Map()),
-      ...(state !== undefined && { state: stringifyJson(state) }),
-    };
-  });
-}
-
-function parseDocument(content: string, source: string): JsonObject {
-  try {
-    const json = parseJson(content);
-    if (isJsonObject(json)) return json;
-  } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
-    const { line, column, detail } = error;
-    throw new UserError(`${source} is not JSON: ${error.message}`, {
-      problems: [{ source, line, column, message: detail }],
-    });
-  }
-  throw new UserError(`${source} must hold a JSON object`);
 }
 
 async function show(component: string, id: string, { config, json }: Session): Promise<void> {
