@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { type Containerd, connectContainerd } from '../../src/containerd/client.ts';
 import { createLease, deleteLease } from '../../src/containerd/lease.ts';
 import { ensureNamespace } from '../../src/containerd/namespace.ts';
@@ -116,10 +116,13 @@ describe('content', () => {
       break;
     }
 
-    const second = containerd.duplex('Content.Write');
-    const answers = second.responses[Symbol.asyncIterator]();
-    await second.write({ action: 'STAT', ref: 'r', total: data.length, expected });
-    const { value } = await answers.next();
+    const { second, answers, value } = await vi.waitFor(async () => {
+      // The daemon gives the ref back in its own time, and a 2.x refuses at once what a 1.x waits for.
+      const second = containerd.duplex('Content.Write');
+      const answers = second.responses[Symbol.asyncIterator]();
+      await second.write({ action: 'STAT', ref: 'r', total: data.length, expected });
+      return { second, answers, value: (await answers.next()).value };
+    });
     expect(value).toMatchObject({ action: 'STAT', offset: 100_000, total: data.length });
     await second.write({
       action: 'COMMIT',
@@ -228,7 +231,7 @@ describe('a call ends', () => {
         'task s (RUNNING)',
         expect.stringMatching(/^shim \d+ of s$/),
         expect.stringMatching(/^mount .*\/s\/rootfs$/),
-        expect.stringMatching(/^cgroup .*\/componentd-sleeper\/s$/),
+        expect.stringContaining(`${sleeperCgroup}/s`),
       ]),
     );
     await removeSleeper(containerd, 's');
