@@ -12,6 +12,8 @@ import { type Containerd, connectContainerd } from '../../../src/containerd/clie
 import type { ReadyImage } from '../../../src/image/types.ts';
 import { detectCgroups, removeCgroupParents } from '../../../src/runtime/cgroups.ts';
 import { createRuntime } from '../../../src/runtime/container.ts';
+import type { NetworkSettings } from '../../../src/runtime/network/types.ts';
+import type { OciRuntime } from '../../../src/runtime/oci-runtime.ts';
 import type { Container, ContainerRequest, Runtime } from '../../../src/runtime/types.ts';
 import { expectNothingLeft } from '../../support/nothing-left.ts';
 
@@ -37,6 +39,7 @@ export interface Box {
   readonly runtime: Runtime;
   /** As another process would have it: nothing remembered. */
   anotherRuntime(): Runtime;
+  readonly networks: NetworkSettings;
   readonly image: ReadyImage;
   importImage(spec: ImageSpec): Promise<string>;
   /** A request to run a shell script as 1000:1000 with fresh log files. */
@@ -45,13 +48,35 @@ export interface Box {
   close(): Promise<void>;
 }
 
-export async function openBox({ address, runcRoot }: { address: string; runcRoot: string }): Promise<Box> {
+interface BoxOptions {
+  readonly address: string;
+  readonly runcRoot: string;
+  /** Another runtime than runc. */
+  readonly runtime?: OciRuntime;
+  readonly networks?: Partial<NetworkSettings>;
+}
+
+export async function openBox({
+  address,
+  runcRoot,
+  runtime = { name: 'runc' },
+  networks: wanted = {},
+}: BoxOptions): Promise<Box> {
   const namespace = `runtime-${randomUUID().slice(0, 8)}`;
   const cgroupParent = `/componentd-test/${namespace}/job`;
   const directory = await mkdtemp(join(tmpdir(), 'componentd-test-runtime-'));
   const client = connectContainerd({ address, namespace });
+  const networks: NetworkSettings = {
+    directory: join(directory, 'network'),
+    subnet: `10.214.${process.pid % 250}.0/24`,
+    pluginDirectories: ['/usr/lib/cni', '/opt/cni/bin'],
+    nameServers: [],
+    bridgeAllow: [],
+    noInternetAllow: [],
+    ...wanted,
+  };
   const anotherRuntime = (): Runtime =>
-    createRuntime(connected(), { snapshotter: 'overlayfs', runtime: { name: 'runc', root: runcRoot } });
+    createRuntime(connected(), { snapshotter: 'overlayfs', runtime: { ...runtime, root: runcRoot }, networks });
   const clients = [client];
   const connected = (): Containerd => {
     const another = connectContainerd({ address, namespace });
@@ -106,6 +131,7 @@ export async function openBox({ address, runcRoot }: { address: string; runcRoot
   return {
     client,
     runtime: anotherRuntime(),
+    networks,
     anotherRuntime,
     image,
     importImage,
@@ -114,7 +140,7 @@ export async function openBox({ address, runcRoot }: { address: string; runcRoot
       await removeCgroupParents(await detectCgroups(), cgroupParent, '/componentd-test');
       const cgroupPrefix = `/componentd-test/${namespace}`;
       // The runtime makes no temporary directories; those of tests that run beside this one are not its business.
-      await expectNothingLeft({ address, namespace, cgroupPrefix, tempDirectory: directory });
+      await expectNothingLeft({ address, namespace, cgroupPrefix, tempDirectory: directory, networks });
       const states = await readdir(join(runcRoot, namespace)).catch(() => []);
       expect(states, 'states of the OCI runtime left behind').toEqual([]);
       for (const each of clients) each.close();
