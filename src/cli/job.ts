@@ -97,7 +97,8 @@ export async function planTarget(target: string, options: JobOptions, session: S
   });
 }
 
-async function makePlan(spec: JobSpec, { storage, cipher }: OpenProject, config: Config): Promise<Plan> {
+/** Looks up what the job names and takes every decision. @throws UserError with every problem */
+export async function makePlan(spec: JobSpec, { storage, cipher }: OpenProject, config: Config): Promise<Plan> {
   const resolved = await resolveJob(spec, storage, cipher);
   return planJob(resolved, {
     job: ulid(),

@@ -16,6 +16,7 @@ import { storageCommand } from './storage.ts';
 import { sweepCommand } from './sweep.ts';
 import { lineWidth } from './terminal.ts';
 import { projectCommand } from './upgrade.ts';
+import { validateCommand } from './validate.ts';
 import { version } from './version.ts';
 
 const verbs: Readonly<Record<string, Verb>> = {
@@ -23,6 +24,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   run: runCommand,
   resume: resumeCommand,
   plan: planCommand,
+  validate: validateCommand,
   jobs: jobsCommand,
   show: showCommand,
   logs: logsCommand,
