@@ -5,6 +5,7 @@ import { isAlreadyExists } from '../containerd/errors.ts';
 
 import type { Engine } from './engine.ts';
 import { writeEtcFiles } from './etc-files.ts';
+import type { Attached, Networks } from './network/types.ts';
 import type { RuntimeRecord } from './oci-runtime.ts';
 import { removeContainer } from './remove.ts';
 import { type RootfsMounts, throwaway } from './rootfs-mounts.ts';
@@ -16,7 +17,7 @@ import type { ContainerRequest } from './types.ts';
 const taskDeadlineMs = 60_000;
 
 /**
- * Log files, record, snapshot, task: what comes first is what a crash in between can be cleaned up by. No call is ever cancelled.
+ * Log files, record, snapshot and network, task: what comes first is what a crash in between can be cleaned up by. No call is ever cancelled.
  * A failure removes everything again, the log files too.
  */
 export async function createContainer(engine: Engine, request: ContainerRequest): Promise<void> {
@@ -42,7 +43,12 @@ interface Making {
 async function specOf(engine: Engine, request: ContainerRequest): Promise<RuntimeSpec> {
   const { cgroups, hardLimits } = await engine.facts();
   const user = request.user === 'image' ? await engine.userOf(request.image) : { ...request.user, additionalGids: [] };
-  return runtimeSpec(request, user, { cgroups, hardLimits, arch: process.arch });
+  return runtimeSpec(request, user, {
+    cgroups,
+    hardLimits,
+    arch: process.arch,
+    ...(request.network !== 'none' && { networkNamespace: networksOf(engine).namespacePath(request.id) }),
+  });
 }
 
 async function createRecord({ engine, request, spec, runtime }: Making): Promise<void> {
@@ -72,8 +78,11 @@ async function createRest(making: Making): Promise<void> {
   const { engine, request, spec } = making;
   let rootfs: RootfsMounts = [];
   try {
-    rootfs = await createSnapshot(making);
-    await writeEtcFiles(rootfs, request.hostname);
+    const preparing = createSnapshot(making);
+    const attaching = attachNetwork(making);
+    await settled([preparing, attaching]);
+    rootfs = await preparing;
+    await writeEtcFiles(rootfs, request.hostname, await attaching);
     await createTask(making, rootfs);
   } catch (error) {
     const explained = await explainFailedCreate(error, rootfs, spec, request.image.name);
@@ -95,6 +104,16 @@ async function createSnapshot({ engine, request, runtime }: Making): Promise<Roo
       : undefined,
   ]);
   return throwaway((await prepared).mounts);
+}
+
+async function attachNetwork({ engine, request }: Making): Promise<Attached | undefined> {
+  const { id, network: mode, policy } = request;
+  return mode === 'none' ? undefined : await networksOf(engine).attach({ id, mode, policy });
+}
+
+function networksOf({ networks }: Engine): Networks {
+  if (networks !== undefined) return networks;
+  throw new InfrastructureError('this runtime was made without networks', { hint: 'Ask for the network "none".' });
 }
 
 async function createTask({ engine, request, runtime }: Making, rootfs: RootfsMounts): Promise<void> {

@@ -7,6 +7,8 @@ import type { ReadyImage } from '../image/types.ts';
 import { type ResolvedUser, resolveUser } from '../image/user.ts';
 import { type Cgroups, detectCgroups } from './cgroups.ts';
 import { limitsOfDaemon } from './daemon-limits.ts';
+import { createNetworks } from './network/networks.ts';
+import type { NetworkSettings, Networks } from './network/types.ts';
 import { findRuntime, type OciRuntime, type RuntimeRecord } from './oci-runtime.ts';
 import { type HardLimits, lowestOf, parseHardLimits } from './rlimits.ts';
 
@@ -17,6 +19,8 @@ export interface RuntimeOptions {
   readonly runtime?: OciRuntime;
   /** Folders separated by colons, looked into for the runtime's binary before the system's own. */
   readonly searchPath?: string;
+  /** Absent: containers get the network `none` only. */
+  readonly networks?: NetworkSettings;
   /** What the daemon says of itself; asked for when absent. */
   readonly version?: ContainerdVersion;
   /** How many tasks are created at the same time; twice the cores when absent, where throughput stops growing. */
@@ -30,6 +34,7 @@ export interface Engine {
   /** Looked for once; a failure to find it is tried again. @throws InfrastructureError reason `runtime-missing` */
   runtime(): Promise<RuntimeRecord>;
   readonly creating: Semaphore;
+  readonly networks: Networks | undefined;
   /** Facts about the daemon and the host, found out once; a failure to find out is tried again. */
   facts(): Promise<Facts>;
   /** The image's own user; looked up once for an image. @throws UserError when the image names a user it does not have. */
@@ -49,6 +54,7 @@ export function createEngine(client: Containerd, options: RuntimeOptions): Engin
     snapshotter: options.snapshotter,
     runtime: once(() => findRuntime(options.runtime ?? { name: 'runc' }, options.searchPath)),
     creating: new Semaphore(options.concurrentCreates ?? 2 * availableParallelism()),
+    networks: options.networks && createNetworks(options.networks),
     facts: once(() => findFacts(client, options.version)),
     userOf: rememberUsers(client),
   };

@@ -1,20 +1,21 @@
 import { chmod, chown, lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lowerDirectories } from '../image/rootfs.ts';
+import type { Attached } from './network/types.ts';
 import { type RootfsMounts, writableLayer } from './rootfs-mounts.ts';
 
 /**
- * Puts `/etc/hosts`, `/etc/hostname` and an empty `/etc/resolv.conf` (there is no network) into the writable layer before it is mounted:
+ * Puts `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` (empty without a network) into the writable layer before it is mounted:
  * nothing to bind, nothing to remove, and images without `/etc` get one. An `/etc` that is no directory is left alone, as are
  * snapshotters that do not show their writable layer.
  */
-export async function writeEtcFiles(mounts: RootfsMounts, hostname: string): Promise<void> {
+export async function writeEtcFiles(mounts: RootfsMounts, hostname: string, attached?: Attached): Promise<void> {
   const layer = writableLayer(mounts);
   if (layer === undefined) return;
   const etc = join(layer, 'etc');
   if (!(await makeDirectory(etc, await attributesBelow(lowerDirectories(mounts) ?? [])))) return;
   await Promise.all(
-    Object.entries(contents(hostname)).map(async ([name, content]) => {
+    Object.entries(contents(hostname, attached)).map(async ([name, content]) => {
       // In a layer that is a full copy the image's own entry may be there, and may be a link that leads out of it.
       await rm(join(etc, name), { force: true, recursive: true });
       await writeFile(join(etc, name), content, { flag: 'wx', mode: 0o644 });
@@ -22,8 +23,8 @@ export async function writeEtcFiles(mounts: RootfsMounts, hostname: string): Pro
   );
 }
 
-/** Docker's files of a container without a network. */
-function contents(hostname: string): Record<string, string> {
+/** Docker's files; without a network the container's own name is not among the hosts. */
+function contents(hostname: string, attached: Attached | undefined): Record<string, string> {
   const hosts = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
@@ -31,8 +32,9 @@ function contents(hostname: string): Record<string, string> {
     'ff00::\tip6-mcastprefix',
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
+    ...(attached === undefined ? [] : [`${attached.address}\t${hostname}`]),
   ];
-  return { hosts: `${hosts.join('\n')}\n`, hostname: `${hostname}\n`, 'resolv.conf': '' };
+  return { hosts: `${hosts.join('\n')}\n`, hostname: `${hostname}\n`, 'resolv.conf': attached?.resolvConf ?? '' };
 }
 
 interface Attributes {

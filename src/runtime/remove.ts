@@ -19,14 +19,15 @@ const undoBoundMs = 15_000;
 const { SIGKILL } = constants.signals;
 
 /**
- * Removes whatever there is of a container, in the order that keeps it findable until nothing runs: task, then record, snapshot, sandbox
- * record and cgroup. Busy mounts and a daemon that restarts are waited for, up to a minute each.
+ * Removes whatever there is of a container, in the order that keeps it findable until nothing runs and nothing is reserved: task, network, then record,
+ * snapshot, sandbox record and cgroup. Busy mounts and a daemon that restarts are waited for, up to a minute each.
  * @throws InfrastructureError reason `stuck` when its processes do not end; ContainerdError for the rest.
  */
 export async function removeContainer(engine: Engine, id: string, cgroup: string | undefined): Promise<void> {
   const { client } = engine;
   const { features, cgroups } = await engine.facts();
   await persistently(() => deleteTask(engine, id));
+  if (engine.networks?.isAttached(id)) await persistently(async () => engine.networks?.detach(id), killBoundMs);
   await settled([
     persistently(() => client.call('Containers.Delete', { id })),
     persistently(() => client.call('Snapshots.Remove', { snapshotter: engine.snapshotter, key: id })),

@@ -12,19 +12,21 @@ export interface Host {
   readonly cgroups: Pick<Cgroups, 'version' | 'swapAccounting'>;
   readonly hardLimits: HardLimits;
   readonly arch: NodeJS.Architecture;
+  /** Path of the namespace to join; one of its own, with nothing but a loopback interface, when absent. */
+  readonly networkNamespace?: string;
 }
 
 /** An OCI runtime spec (runtime-spec 1.0.2, config.md and config-linux.md), as far as it is ours. */
 export type RuntimeSpec = ReturnType<typeof runtimeSpec>;
 
 /**
- * The OCI runtime spec of a container, with Docker's defaults. Pure. Network `none` is a network namespace of its own with nothing but
- * a loopback interface.
+ * The OCI runtime spec of a container, with Docker's defaults. Pure.
  * @throws ApplicationError when the image cannot be run as it is: no command, an unsafe working directory; UserError for an oversized environment.
  */
 export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host: Host) {
   const process = processSpec(request, user, host.hardLimits);
-  const namespaces = ['pid', 'ipc', 'uts', 'mount', 'network', ...(host.cgroups.version === 'v2' ? ['cgroup'] : [])];
+  const namespaces = ['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type }));
+  const network = { type: 'network', ...(host.networkNamespace !== undefined && { path: host.networkNamespace }) };
   return {
     ociVersion: '1.0.2',
     process,
@@ -32,7 +34,7 @@ export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host:
     hostname: request.hostname,
     mounts: mountsOf(request),
     linux: {
-      namespaces: namespaces.map((type) => ({ type })),
+      namespaces: [...namespaces, network, ...(host.cgroups.version === 'v2' ? [{ type: 'cgroup' }] : [])],
       cgroupsPath: cgroupsPath(request.cgroupParent, request.id),
       resources: resourcesOf(request.limits, host.cgroups),
       sysctl: request.policy === 'compatible' ? { ...dockerSysctls, ...request.sysctls } : request.sysctls,

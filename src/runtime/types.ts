@@ -40,7 +40,8 @@ export interface ContainerRequest {
   /** Numeric user without supplementary groups, or the image's own user. */
   readonly user: { readonly uid: number; readonly gid: number } | 'image';
   readonly hostname: string;
-  readonly network: 'none';
+  /** None: nothing but a loopback interface. */
+  readonly network: 'none' | 'bridge' | 'no-internet';
   readonly sysctls: Readonly<Record<string, string>>;
   readonly limits: Limits;
   /** Compatible: Docker's default capabilities. Hardened: none, no new privileges. */
