@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { classify, exitCodeOf, UsageError } from '../base/errors.ts';
+import { checkImageCommand } from './check-image.ts';
+import { completeCommand, completing, completionCommand } from './completion.ts';
 import { componentCommand } from './component.ts';
 import { configCommand } from './config.ts';
 import { imageCommand } from './image.ts';
@@ -29,11 +31,14 @@ const verbs: Readonly<Record<string, Verb>> = {
   show: showCommand,
   logs: logsCommand,
   image: imageCommand,
+  'check-image': checkImageCommand,
   storage: storageCommand,
   component: componentCommand,
   config: configCommand,
   project: projectCommand,
   sweep: sweepCommand,
+  completion: completionCommand,
+  [completing]: completeCommand,
 };
 
 /** We tell of errors ourselves, and help is as wide as the terminal. */
@@ -64,8 +69,9 @@ export async function runCli(argv: readonly string[], signal: AbortSignal): Prom
   try {
     // Declaring a verb takes time, and a command line has one; without a known one all of them are needed, for help and suggestions.
     const [asked] = program.parseOptions([...argv]).operands;
+    const isWhole = asked === undefined || asked === completing || !Object.hasOwn(verbs, asked);
     for (const [name, declare] of Object.entries(verbs)) {
-      if (asked === undefined || !Object.hasOwn(verbs, asked) || name === asked) declare(program, session);
+      if (isWhole || name === asked) declare(program, session);
     }
     overrideAll(program);
     await program.parseAsync([...argv], { from: 'user' });

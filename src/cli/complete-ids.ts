@@ -1,0 +1,53 @@
+import { basename } from 'node:path';
+import type { Config } from '../config.ts';
+import { jobFolders } from '../job/peek.ts';
+import { listBuckets } from '../storage/local/buckets.ts';
+import { Catalogue } from '../storage/local/catalogue.ts';
+import { listComponents } from '../storage/local/components.ts';
+import { getConfiguration, listConfigurations } from '../storage/local/configurations.ts';
+import { projectFolder } from '../storage/local/folder.ts';
+import { tableIds } from '../storage/local/tables.ts';
+
+/** What has ids that a command line can name. */
+export type Known = 'component' | 'config' | 'row' | 'table' | 'bucket' | 'job';
+
+const most = 1000;
+
+/** Ids of this kind, of `component` where they belong to one. None when they cannot be read: nobody wants an error while he types. */
+export async function idsOf(kind: Known, config: Config, component: string | undefined): Promise<readonly string[]> {
+  try {
+    if (kind === 'job')
+      return [
+        'latest',
+        ...(await jobFolders(config.stateDir))
+          .toReversed()
+          .slice(0, most)
+          .map((path) => basename(path)),
+      ];
+    const catalogue = Catalogue.open(projectFolder(config.project).catalogue);
+    try {
+      return idsIn(catalogue, kind, component).slice(0, most);
+    } finally {
+      catalogue.close();
+    }
+  } catch {
+    return [];
+  }
+}
+
+function idsIn(catalogue: Catalogue, kind: Exclude<Known, 'job'>, component: string | undefined): readonly string[] {
+  switch (kind) {
+    case 'component':
+      return listComponents(catalogue).map(({ id }) => id);
+    case 'config':
+      return listConfigurations(catalogue, component).map(({ id, name }) => (name === '' ? id : `${id}\t${name}`));
+    case 'row':
+      return listConfigurations(catalogue, component).flatMap(
+        (found) => getConfiguration(catalogue, found.component, found.id)?.rows.map(({ id }) => id) ?? [],
+      );
+    case 'table':
+      return tableIds(catalogue);
+    case 'bucket':
+      return listBuckets(catalogue).map(({ id }) => id);
+  }
+}
