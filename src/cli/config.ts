@@ -49,7 +49,7 @@ async function set(
 }
 
 async function show(component: string, id: string, { config, json }: Session): Promise<void> {
-  const { getConfiguration } = await import('../storage/local/configurations.ts');
+  const { getConfiguration } = await import('../storage/local/configuration-store.ts');
   const { withProject } = await import('./project.ts');
   const { print, safeJson } = await import('./output.ts');
   await withProject(config, async ({ storage: { parts } }) => {
@@ -84,7 +84,7 @@ async function show(component: string, id: string, { config, json }: Session): P
 }
 
 async function list(component: string | undefined, { config, json }: Session): Promise<void> {
-  const { listConfigurations } = await import('../storage/local/configurations.ts');
+  const { listConfigurations } = await import('../storage/local/configuration-store.ts');
   const { withProject } = await import('./project.ts');
   const { print, printJson, printTable } = await import('./output.ts');
   await withProject(config, async ({ storage: { parts } }) => {

@@ -17,7 +17,7 @@ import type {
 } from '../../job/storage.ts';
 import { commit } from './commit.ts';
 import { componentDefinition } from './components.ts';
-import { getConfiguration } from './configurations.ts';
+import { getConfiguration } from './configuration-store.ts';
 import { downloadFile, findFiles } from './files.ts';
 import type { ProjectParts } from './parts.ts';
 import { discardStaged, stageFile, stageTable } from './staging.ts';

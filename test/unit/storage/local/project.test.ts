@@ -8,11 +8,8 @@ import { listBuckets } from '../../../../src/storage/local/buckets.ts';
 import { Catalogue } from '../../../../src/storage/local/catalogue.ts';
 import { type CollectOptions, collect } from '../../../../src/storage/local/collect.ts';
 import { addComponent, listComponents } from '../../../../src/storage/local/components.ts';
-import {
-  getConfiguration,
-  listConfigurations,
-  setConfiguration,
-} from '../../../../src/storage/local/configurations.ts';
+import { getConfiguration, listConfigurations } from '../../../../src/storage/local/configuration-store.ts';
+import { setConfiguration } from '../../../../src/storage/local/configurations.ts';
 import { importFile, importTable } from '../../../../src/storage/local/imports.ts';
 import { initProject } from '../../../../src/storage/local/init.ts';
 import type { LocalStorage } from '../../../../src/storage/local/local-storage.ts';
@@ -120,8 +117,9 @@ describe('definitions and configurations', () => {
       const stored = getConfiguration(catalogue, 'acme.app', '1');
       expect(stored).toMatchObject({ name: 'First', version: '2', isDisabled: true });
       expect(stored?.configuration).toMatch(/^\{"#p":"KBC::/);
+      const named = { name: '', description: '' };
       expect(stored?.rows).toEqual([
-        { id: 'a', isDisabled: false, configuration: '{"x":1}', state: '{"component":{}}' },
+        { id: 'a', ...named, isDisabled: false, configuration: '{"x":1}', state: '{"component":{}}' },
       ]);
       expect(listConfigurations(catalogue, 'acme.app')).toMatchObject([{ id: '1', version: '2', rows: 1 }]);
       expect(listConfigurations(catalogue)).toHaveLength(1);
