@@ -41,6 +41,10 @@ export type JobEvent =
       readonly exitCode?: number;
       readonly durationMs?: number;
       readonly peakMemoryBytes?: number;
+      readonly cpuSeconds?: number;
+      /** From and to block devices. */
+      readonly readBytes?: number;
+      readonly writtenBytes?: number;
     }
   | {
       readonly type: 'log';

@@ -4,6 +4,7 @@ import { executeJob } from '../job/attempt.ts';
 import type { JobFolder } from '../job/folder.ts';
 import type { JobResult } from '../job/types.ts';
 import { openRecord } from '../sinks/record.ts';
+import { readTail } from '../sinks/record-tail.ts';
 import type { Sink } from '../sinks/sink.ts';
 import { type ConnectedNode, createJobEngine } from './compose.ts';
 import { printJson } from './output.ts';
@@ -56,6 +57,7 @@ async function execute(
       signal: AbortSignal.any([session.signal, unrecorded.signal]),
       settings: config,
       offsets: record.offset,
+      recorded: (row, stage, count) => readTail(folder.recordPath, { row, stage, count }),
       flush: () => record.flush(1000),
       pace: screen.ready,
     });

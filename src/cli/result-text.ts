@@ -1,5 +1,6 @@
+import type { Explanation } from '../job/explanation.ts';
 import type { JobResult } from '../job/types.ts';
-import { formatDuration } from '../sinks/format.ts';
+import { formatDuration, neutralise } from '../sinks/format.ts';
 import { describeError, print, shown } from './output.ts';
 import type { Session } from './session.ts';
 
@@ -13,9 +14,24 @@ export function describeResult(result: JobResult, { config, quiet }: Session): v
     for (const line of lines) console.error(line);
     if (error.type === 'application')
       console.error(`  ${error.exceptionId}; what happened stands in ${config.stateDir}/jobs/${job}/events.ndjson`);
+    if (result.explanation !== undefined)
+      for (const line of describeExplanation(result.explanation, result.message)) console.error(`  ${line}`);
   }
   if (quiet) return;
   for (const warning of result.warnings) print(`  warning: ${shown(warning)}`);
   for (const { id, importedRows } of result.output.tables) print(`  table ${shown(id)}: ${importedRows} rows`);
   for (const { id, name } of result.output.files) print(`  file ${id}: ${shown(name)}`);
+}
+
+const linesShown = 5;
+
+/** What was counted, the last words unless the message repeats them, and what to do. */
+function describeExplanation({ what, suggestion, lastLines }: Explanation, message: string): readonly string[] {
+  const last = lastLines.slice(-linesShown);
+  const isNews = last.some((line) => !message.includes(line.message));
+  return [
+    ...(what === undefined ? [] : [shown(what)]),
+    ...(isNews ? ['Its last lines:', ...last.map((line) => `  ${line.stream} | ${neutralise(line.message)}`)] : []),
+    ...(suggestion === undefined ? [] : [shown(suggestion)]),
+  ];
 }

@@ -8,7 +8,7 @@ import { privateDirectory } from '../base/files.ts';
 import { createRedactor } from '../base/redactor.ts';
 import { Scope } from '../base/scope.ts';
 import { cgroupOf, containerIdsOf, containerName, discardContainer } from './containers.ts';
-import type { JobContext, LogOffsets, Settings } from './context.ts';
+import type { JobContext, LogOffsets, RecordedLines, Settings } from './context.ts';
 import { removeTree } from './directory.ts';
 import { type JobFolder, releaseFolder, wasRebooted } from './folder.ts';
 import { commitIdOf } from './loads.ts';
@@ -27,6 +27,7 @@ export interface Tools {
   readonly signal: AbortSignal;
   readonly settings: Settings;
   readonly offsets: LogOffsets;
+  readonly recorded?: RecordedLines;
   /** Puts every event so far where a killed process does not lose it. */
   readonly flush: () => Promise<void>;
   readonly pace: JobContext['pace'];

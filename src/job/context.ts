@@ -4,11 +4,14 @@ import type { Emit, Stream } from '../base/events.ts';
 import type { Journal } from '../base/journal.ts';
 import type { Scope } from '../base/scope.ts';
 import type { DataDir } from './data-dir.ts';
+import type { RecordedLine } from './last-lines.ts';
 import type { Storage } from './storage.ts';
 import type { Engine, Plan, RowPlan, StagePlan } from './types.ts';
 
 /** Where the retained log of a stream ends, as a byte offset into the raw log file; 0 when nothing was retained. */
 export type LogOffsets = (row: number, stage: number, stream: Stream) => number;
+
+export type RecordedLines = (row: number, stage: number, count: number) => Promise<readonly RecordedLine[]>;
 
 export interface Settings {
   /** Between SIGTERM and SIGKILL when a job is stopped. */
@@ -44,6 +47,8 @@ export interface JobContext {
   /** Text without any secret known so far. */
   readonly redact: (text: string) => string;
   readonly offsets: LogOffsets;
+  /** The last lines of a stage that the record holds, for a process that did not see them itself. */
+  readonly recorded?: RecordedLines;
   /** True when the machine has been started anew since the job began to write data, which was never synced. */
   readonly rebooted: boolean;
   /** Puts every event so far where a killed process does not lose it. */

@@ -9,6 +9,7 @@ import {
 } from '../base/errors.ts';
 import type { ReadyImage } from '../image/types.ts';
 import type { JobContext } from './context.ts';
+import type { Explanation, Limit } from './explanation.ts';
 import type { CommitResult } from './storage.ts';
 import type { Failure, JobResult, Outcome, RowOutcome, StageOutcome } from './types.ts';
 
@@ -31,7 +32,11 @@ export function successResult(done: Finished, context: JobContext): JobResult {
 }
 
 /** The result of a job that an error ended. What only we or the component's author can mend keeps its text internal and gets an id. */
-export function failureResult(error: ClassifiedError, done: Finished, context: JobContext): JobResult {
+export function failureResult(
+  error: ClassifiedError,
+  done: Finished,
+  { context, explanation }: { readonly context: JobContext; readonly explanation: Explanation | undefined },
+): JobResult {
   const exceptionId = `exception-${createHash('md5').update(`${context.plan.job}:${error.message}`).digest('hex')}`;
   context.emit({
     type: 'message',
@@ -46,6 +51,36 @@ export function failureResult(error: ClassifiedError, done: Finished, context: J
     exitCode: exitCodeOf(error),
     message: isInternal ? internal : context.redact(error.message),
     error: { type: error.class, exceptionId, problems: isInternal ? [] : problems },
+    ...(explanation && { explanation: redacted(explanation, context.redact) }),
+  };
+}
+
+/** What an error says of itself beside its message; `undefined` when that is nothing, or when nobody has to do anything. */
+export function explanationOf(error: ClassifiedError): Explanation | undefined {
+  const { explanation, limit, used } = error.data as Told;
+  if (explanation !== undefined) return explanation;
+  if (error.class === 'stopped' || (error.hint === undefined && limit === undefined)) return undefined;
+  return {
+    ...(limit && { limit }),
+    ...(used !== undefined && { used }),
+    ...(error.hint !== undefined && { suggestion: error.hint }),
+    lastLines: [],
+  };
+}
+
+/** What an error may carry along. */
+interface Told {
+  readonly explanation?: Explanation;
+  readonly limit?: Limit;
+  readonly used?: number;
+}
+
+function redacted({ what, suggestion, lastLines, ...rest }: Explanation, redact: JobContext['redact']): Explanation {
+  return {
+    ...(what !== undefined && { what: redact(what) }),
+    ...rest,
+    ...(suggestion !== undefined && { suggestion: redact(suggestion) }),
+    lastLines: lastLines.map(({ stream, message }) => ({ stream, message: redact(message) })),
   };
 }
 
@@ -53,17 +88,25 @@ export function failureResult(error: ClassifiedError, done: Finished, context: J
 export function stageFailure(stages: readonly StageOutcome[]): Failure | undefined {
   const last = stages.at(-1);
   if (last === undefined || last.outcome === 'success') return undefined;
-  return { outcome: last.outcome, message: last.message ?? last.outcome, problems: [] };
+  const { outcome, message = outcome, explanation } = last;
+  return { outcome, message, problems: [], ...(explanation && { explanation }) };
 }
 
 export function failureOf(error: ClassifiedError): Failure {
   const signal = error instanceof Stopped ? { signal: error.signal } : {};
-  return { outcome: outcomeOf(error), ...signal, message: error.message, problems: error.problems };
+  const explanation = explanationOf(error);
+  return {
+    outcome: outcomeOf(error),
+    ...signal,
+    message: error.message,
+    problems: error.problems,
+    ...(explanation && { explanation }),
+  };
 }
 
 /** A recorded failure as the error it stands for. */
-export function errorOf({ outcome, signal, message, problems }: Failure): ClassifiedError {
-  const options = { reason: outcome, problems };
+export function errorOf({ outcome, signal, message, problems, explanation }: Failure): ClassifiedError {
+  const options = { reason: outcome, problems, ...(explanation && { data: { explanation } }) };
   if (userOutcomes.has(outcome)) return new UserError(message, options);
   if (infrastructureOutcomes.has(outcome)) return new InfrastructureError(message, options);
   if (outcome === 'cancelled') return new Stopped(signal ?? 'SIGTERM', options);

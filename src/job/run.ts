@@ -3,7 +3,7 @@ import type { ReadyImage } from '../image/types.ts';
 import { cgroupOf } from './containers.ts';
 import type { JobContext } from './context.ts';
 import { finishLoads, saveStates } from './loads.ts';
-import { errorOf, failureResult, successResult } from './result.ts';
+import { errorOf, explanationOf, failureResult, successResult } from './result.ts';
 import { runRow } from './row.ts';
 import type { CommitResult } from './storage.ts';
 import type { ImagePlan, JobResult, RowOutcome } from './types.ts';
@@ -42,7 +42,9 @@ export async function runJob(context: JobContext): Promise<JobResult> {
     // After an abort, whatever fails is fallout of it.
     const error = context.signal.aborted ? classify(context.signal.reason) : cause;
     await settleBackground(context);
-    const result = failureResult(error, done, context);
+    // A stage that was cut off knows what it had printed.
+    const explanation = explanationOf(cause.data.explanation === undefined ? error : cause);
+    const result = failureResult(error, done, { context, explanation });
     return await recordResult(result, context).catch(() => result);
   }
 }

@@ -5,6 +5,7 @@ import { createOutputReader } from '../base/output.ts';
 import { createRedactor, type Redactor } from '../base/redactor.ts';
 import { logPaths } from './containers.ts';
 import type { JobContext, StageRun } from './context.ts';
+import { type LastLine, LastLines, lastLinesKept } from './last-lines.ts';
 
 const keptCharacters = 60_000;
 /** Of the raw file: holds the kept characters, whatever their encoding and their secrets. */
@@ -19,8 +20,10 @@ export interface StageOutput {
   readonly drained: Promise<void>;
   /** Settles only when output comes faster than it can be passed on. */
   readonly flooded: Promise<void>;
-  /** The first 60,000 characters of each stream, redacted (contract 6.3). */
+  /** The first 60,000 characters of each stream, redacted, and a mark where there were more (contract 6.3). */
   collected(): { readonly stdout: string; readonly stderr: string };
+  /** The last lines of both streams, redacted. */
+  lastLines(): Promise<readonly LastLine[]>;
 }
 
 /** Follows both streams from where the record of the job ends. This is the one place where bytes of a component become events. */
@@ -32,11 +35,16 @@ export function followStage({ row, stage }: StageRun, context: JobContext): Stag
   const paths = logPaths(context.folder, row.index, stage.index);
 
   const redactor = createRedactor(secrets);
+  const last = new LastLines();
+  const begin = {
+    stdout: offsets(row.index, stage.index, 'stdout'),
+    stderr: offsets(row.index, stage.index, 'stderr'),
+  };
 
   const follow = async (stream: Stream): Promise<void> => {
-    const from = offsets(row.index, stage.index, stream);
+    const from = begin[stream];
     const keep = (message: string): void => {
-      if (kept[stream].length < keptCharacters) kept[stream] += `${message}\n`;
+      if (kept[stream].length <= keptCharacters) kept[stream] += `${message}\n`;
     };
     // What an earlier process told belongs to the message of a failure as well.
     if (from > 0) await readHead({ path: paths[stream], length: Math.min(from, headBytes), redactor, onLine: keep });
@@ -44,6 +52,7 @@ export function followStage({ row, stage }: StageRun, context: JobContext): Stag
       redactor,
       onLine: (message, offset) => {
         keep(message);
+        last.add(stream, message);
         const about = { row: row.index, stage: stage.index, component: stage.component };
         emit({ type: 'log', ...about, stream, level: levels[stream], message, offset });
       },
@@ -70,8 +79,23 @@ export function followStage({ row, stage }: StageRun, context: JobContext): Stag
     ended: ended.resolve,
     drained,
     flooded: flooded.promise,
-    collected: () => ({ stdout: kept.stdout.slice(0, keptCharacters), stderr: kept.stderr.slice(0, keptCharacters) }),
+    collected: () => ({ stdout: trimmed(kept.stdout), stderr: trimmed(kept.stderr) }),
+    lastLines: async () => {
+      const own = last.list();
+      const isWhole = own.length === lastLinesKept || (begin.stdout === 0 && begin.stderr === 0);
+      if (isWhole || context.recorded === undefined) return own;
+      // An earlier process saw what came before. No record is worth more than the failure it should explain.
+      const recorded = await context.recorded(row.index, stage.index, 2 * lastLinesKept).catch(() => []);
+      const all = new LastLines();
+      for (const { stream, message, offset } of recorded) if (offset <= begin[stream]) all.add(stream, message);
+      for (const { stream, message } of own) all.add(stream, message);
+      return all.list();
+    },
   };
+}
+
+function trimmed(text: string): string {
+  return text.trim().length > keptCharacters ? `${text.trim().slice(0, keptCharacters)} [trimmed]` : text;
 }
 
 interface Head {

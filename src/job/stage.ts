@@ -1,17 +1,15 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { classify, Stopped } from '../base/errors.ts';
+import { ApplicationError, classify, UserError } from '../base/errors.ts';
 import type { Container, TaskExit, Usage } from '../runtime/types.ts';
 import { containerIdOf, containerName, exitedNote, startingNote } from './containers.ts';
 import type { JobContext, StageRun } from './context.ts';
 import { resetOwnership } from './data-dir.ts';
+import { type Explanation, explain } from './explanation.ts';
 import { errorOf, failureOf } from './result.ts';
 import { learnState, readStageFiles, type StageDocuments, stageDocuments, writeStageFiles } from './stage-files.ts';
 import { followStage, type StageOutput } from './stage-output.ts';
+import { supervise } from './supervise.ts';
 import type { Failure, StageOutcome } from './types.ts';
 import { type KilledBy, type Verdict, verdict } from './verdict.ts';
-
-/** After a timeout (contract: SIGKILL two seconds later), a flood of output, or a full disk. */
-const shortGraceMs = 2_000;
 
 /** How a container ended; in the journal before the task is deleted, because afterwards nobody can ask any more. */
 interface Exited {
@@ -35,7 +33,9 @@ export async function runStage(
   const documents = stageDocuments(run, context);
   const noted = context.journal.find('transition', exitedNote(run))?.value as Exited | undefined;
   if (noted !== undefined) return await conclude({ ...run, exited: noted, output: followStage(run, context) }, context);
-  const { container, fresh } = await ready(run, documents, { open, context });
+  const { container, fresh } = await ready(run, documents, { open, context }).catch((error: unknown) => {
+    throw whoseFault(error, run);
+  });
   const output = followStage(run, context);
   try {
     const exited = await runToExit({ ...run, container, output, fresh }, context);
@@ -45,6 +45,12 @@ export async function runStage(
     await output.drained.catch(() => undefined);
     throw error;
   }
+}
+
+/** An image that cannot be started is its author's to mend, unless its definition says that users see every failure (contract 6.1). */
+function whoseFault(error: unknown, { stage }: StageRun): unknown {
+  if (!stage.noApplicationErrors || !(error instanceof ApplicationError) || error.reason !== 'entrypoint') return error;
+  return new UserError(error.message, { cause: error, ...(error.hint !== undefined && { hint: error.hint }) });
 }
 
 /** The container, and its files in the data folder unless an earlier process started it. */
@@ -112,45 +118,6 @@ function recordedDeadline(run: StageRun, context: JobContext): number {
   return (note?.value as { deadline: number } | undefined)?.deadline ?? Date.now() + run.stage.timeoutSeconds * 1000;
 }
 
-interface Watch {
-  readonly deadline: number;
-  readonly output: StageOutput;
-  readonly context: JobContext;
-}
-
-/** Waits for the exit; ends the container when its time is over, the job is stopped, or its log floods. First reason wins. */
-async function supervise(
-  container: Container,
-  watch: Watch,
-): Promise<{ readonly exit: TaskExit; readonly killedBy: KilledBy | undefined }> {
-  const { signal, settings } = watch.context;
-  const over = new AbortController();
-  const exit = container.wait();
-  const first = await Promise.race([
-    exit.then(() => undefined),
-    delay(Math.max(0, watch.deadline - Date.now()), 'timeout' as const, { signal: over.signal }).catch(() => undefined),
-    aborted(signal, over.signal),
-    watch.output.flooded.then(() => 'quota' as const),
-  ]).finally(() => over.abort());
-  if (first !== undefined) {
-    const isAsked = first === 'stop' && signal.reason instanceof Stopped;
-    await container.stop(isAsked ? settings.graceMs : shortGraceMs);
-  }
-  const ended = await exit;
-  // The time was up when we came to look; the container may have ended long before.
-  const inTime = first === 'timeout' && Date.parse(ended.exitedAt) < watch.deadline;
-  return { exit: ended, killedBy: inTime ? undefined : first };
-}
-
-function aborted(signal: AbortSignal, over: AbortSignal): Promise<'stop'> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve('stop');
-    const onAbort = (): void => resolve('stop');
-    signal.addEventListener('abort', onAbort, { once: true });
-    over.addEventListener('abort', () => signal.removeEventListener('abort', onAbort), { once: true });
-  });
-}
-
 interface EndedStage extends Leaving {
   readonly exited: Exited;
 }
@@ -169,7 +136,7 @@ async function conclude(run: EndedStage, context: JobContext): Promise<StageOutc
   context.background.add(output.drained);
   if (exited.stopped !== undefined) {
     await removal;
-    throw errorOf(exited.stopped);
+    throw errorOf(await withLastLines(exited.stopped, output));
   }
   if (stage.asImageUser) await resetOwnership(run.dir);
   const failed = exit.code !== 0 || usage.oomKills > 0 || killedBy !== undefined;
@@ -180,7 +147,8 @@ async function conclude(run: EndedStage, context: JobContext): Promise<StageOutc
     await output.drained.catch(() => undefined);
   }
   const judged = await withStageFiles(run, judge(run), context);
-  const peak = usage.peakMemoryBytes === undefined ? {} : { peakMemoryBytes: usage.peakMemoryBytes };
+  const explanation =
+    judged.outcome === 'success' ? undefined : (judged.explanation ?? (await explained(run, judged, context)));
   // Told when the last line has been: nobody speaks after the end.
   const finished = {
     ...about(run),
@@ -188,10 +156,49 @@ async function conclude(run: EndedStage, context: JobContext): Promise<StageOutc
     status: 'finished',
     exitCode: exit.code,
     durationMs,
-    ...peak,
+    ...told(usage),
   } as const;
   context.background.add(output.drained.catch(() => undefined).then(() => context.emit(finished)));
-  return { ...judged, exitCode: exit.code, exitedAt: exit.exitedAt, durationMs, usage };
+  return {
+    ...judged,
+    ...(explanation && { explanation }),
+    exitCode: exit.code,
+    exitedAt: exit.exitedAt,
+    durationMs,
+    usage,
+  };
+}
+
+function told({ peakMemoryBytes, cpuSeconds, readBytes, writtenBytes }: Usage) {
+  return {
+    ...(peakMemoryBytes !== undefined && { peakMemoryBytes }),
+    ...(cpuSeconds !== undefined && { cpuSeconds }),
+    ...(readBytes !== undefined && { readBytes }),
+    ...(writtenBytes !== undefined && { writtenBytes }),
+  };
+}
+
+/** What ended the job ended the container as well; when somebody must act, its last words may help. */
+async function withLastLines(failure: Failure, output: StageOutput): Promise<Failure> {
+  if (failure.explanation === undefined) return failure;
+  await output.drained.catch(() => undefined);
+  return { ...failure, explanation: { ...failure.explanation, lastLines: await output.lastLines() } };
+}
+
+async function explained(run: EndedStage, { outcome }: Told, context: JobContext): Promise<Explanation> {
+  const { stage, exited, output } = run;
+  const { exit, usage, killedBy } = exited;
+  const started = recordedDeadline(run, context) - stage.timeoutSeconds * 1000;
+  return explain({
+    outcome,
+    exitCode: exit.code,
+    killedBy,
+    usage,
+    seconds: Math.max(0, Date.parse(exit.exitedAt) - started) / 1000,
+    plan: stage,
+    logBytes: context.settings.logBacklogBytes,
+    lastLines: await output.lastLines(),
+  });
 }
 
 /** What the main stage told in files joins the verdict; files that cannot be read are the component's failure. */
@@ -202,11 +209,12 @@ async function withStageFiles(run: EndedStage, judged: Verdict, context: JobCont
   } catch (thrown) {
     const error = classify(thrown);
     if (error.class !== 'user' && error.class !== 'application') throw error;
-    return { outcome: failureOf(error).outcome, message: error.message };
+    const { outcome, explanation } = failureOf(error);
+    return { outcome, message: error.message, ...(explanation && { explanation }) };
   }
 }
 
-type Told = Pick<StageOutcome, 'outcome' | 'message' | 'newState' | 'usageMetrics'>;
+type Told = Pick<StageOutcome, 'outcome' | 'message' | 'explanation' | 'newState' | 'usageMetrics'>;
 
 function judge({ stage, imageName, exited, output }: EndedStage): Verdict {
   return verdict({

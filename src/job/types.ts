@@ -14,6 +14,7 @@ import type { ImageRequest, ReadyImage } from '../image/types.ts';
 import type { FollowLog } from '../runtime/logs.ts';
 import type { Limits, Runtime, Usage } from '../runtime/types.ts';
 import type { DataTypes } from './data-types.ts';
+import type { Explanation } from './explanation.ts';
 import type {
   CommitResult,
   FileSelector,
@@ -149,6 +150,8 @@ export interface StageOutcome {
   readonly usage: Usage;
   /** For the job's author; absent on success. */
   readonly message?: string;
+  /** Absent on success, and in journals of older versions. */
+  readonly explanation?: Explanation;
   /** Main stage only: the new `component` state as JSON text, `#` values encrypted; absent when the stage failed. */
   readonly newState?: string;
   readonly usageMetrics?: readonly { readonly metric: string; readonly value: number | string }[];
@@ -161,6 +164,7 @@ export interface Failure {
   readonly signal?: 'SIGINT' | 'SIGTERM';
   readonly message: string;
   readonly problems: readonly Problem[];
+  readonly explanation?: Explanation;
 }
 
 /** A staged table, and whether it leaves even when the job fails. */
@@ -220,6 +224,8 @@ export interface JobResult {
     readonly exceptionId: string;
     readonly problems: readonly Problem[];
   };
+  /** Of what ended the job; absent on success, and when there is nothing to add to the message. */
+  readonly explanation?: Explanation;
   readonly durationMs: number;
 }
 

@@ -47,7 +47,10 @@ export function verdict(ended: Ended): Verdict {
   const message = composeMessage(ended);
   if (exitCode === 1) return { outcome: 'user_error', message };
   if (exitCode === 137)
-    return { outcome: 'user_error', message: `Component ${image} was killed by SIGKILL, and not by us: ${message}` };
+    return {
+      outcome: 'user_error',
+      message: truncate(`Component ${image} was killed by SIGKILL, and not by us: ${message}`),
+    };
   return {
     outcome: ended.noApplicationErrors ? 'user_error' : 'app_error',
     message: truncate(`${image} container '${ended.container}' failed: (${exitCode}) ${message}`),

@@ -32,7 +32,7 @@ export async function freeSpaceGuard(options: FreeSpaceOptions, signal: AbortSig
   }
 }
 
-/** Bytes free beyond the reserve. @throws InfrastructureError reason `disk-full` when there are none. */
+/** Bytes free beyond the reserve. @throws InfrastructureError reason `disk-full` when there are none; its data hold the bytes that may be used, and that are. */
 export async function checkFreeSpace({ path, reserveBytes }: FreeSpaceOptions): Promise<number> {
   const { bavail, blocks, bsize } = await statfs(path);
   const reserve = reserveBytes ?? Math.min(largestReserve, Math.max(smallestReserve, 0.05 * blocks * bsize));
@@ -44,6 +44,10 @@ export async function checkFreeSpace({ path, reserveBytes }: FreeSpaceOptions): 
     {
       reason: 'disk-full',
       hint: 'Free some space, or choose another --state-dir.',
+      data: {
+        limit: { name: 'disk', value: blocks * bsize - reserve, unit: 'bytes' },
+        used: (blocks - bavail) * bsize,
+      },
     },
   );
 }

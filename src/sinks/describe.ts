@@ -65,11 +65,17 @@ function stageSentence({
   exitCode,
   durationMs,
   peakMemoryBytes,
+  cpuSeconds,
+  readBytes = 0,
+  writtenBytes = 0,
 }: JobEvent & { readonly type: 'stage' }): string {
   const details = [
     exitCode === undefined ? '' : `exit code ${exitCode}`,
     durationMs === undefined ? '' : formatDuration(durationMs),
+    cpuSeconds === undefined ? '' : `${formatDuration(cpuSeconds * 1000)} of processor time`,
     peakMemoryBytes === undefined ? '' : `${formatBytes(peakMemoryBytes)} of memory at most`,
+    readBytes > 0 ? `${formatBytes(readBytes)} read` : '',
+    writtenBytes > 0 ? `${formatBytes(writtenBytes)} written` : '',
   ].filter((detail) => detail !== '');
   return `${component} ${status}${details.length === 0 ? '' : ` (${details.join(', ')})`}`;
 }
