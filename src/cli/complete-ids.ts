@@ -4,7 +4,7 @@ import { jobFolders } from '../job/peek.ts';
 import { listBuckets } from '../storage/local/buckets.ts';
 import { Catalogue } from '../storage/local/catalogue.ts';
 import { listComponents } from '../storage/local/components.ts';
-import { getConfiguration, listConfigurations } from '../storage/local/configurations.ts';
+import { getConfiguration, listConfigurations } from '../storage/local/configuration-store.ts';
 import { projectFolder } from '../storage/local/folder.ts';
 import { tableIds } from '../storage/local/tables.ts';
 

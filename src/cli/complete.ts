@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
 import type { Config } from '../config.ts';
-import { idsOf, type Known } from './complete-ids.ts';
+import type { Known } from './complete-ids.ts';
 
 /** Asks the shell to complete paths. */
 const files = ':files';
@@ -100,7 +100,8 @@ async function valuesOf(
 ): Promise<readonly string[]> {
   if (/^(file|source|archive|path|folder|socket|address|project|stateDir|output)$/.test(name)) return [files];
   const component = flags.get('component') ?? operands[0];
-  const ask = (kind: Known): Promise<readonly string[]> => idsOf(kind, config, component);
+  const ask = async (kind: Known): Promise<readonly string[]> =>
+    await (await import('./complete-ids.ts')).idsOf(kind, config, component);
   if (name === 'target') return [...(await ask('component')), files];
   if (name === 'id' && command.parent?.name() === 'config') return await ask('config');
   const kind = kinds[name];
