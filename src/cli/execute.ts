@@ -1,3 +1,4 @@
+import { untilAborted } from '../base/abort.ts';
 import { type ClassifiedError, classify } from '../base/errors.ts';
 import { fanOut } from '../base/events.ts';
 import { executeJob } from '../job/attempt.ts';
@@ -21,6 +22,8 @@ export interface Execution {
 }
 
 const flushMs = 2_000;
+/** What a timer can hold: 24 days. */
+const longestMs = 2 ** 31 - 1;
 
 /** Runs a job folder to its result on this terminal, prints the result, and sets the exit code. Closes the folder. */
 export async function executeAndPrint(execution: Execution, session: Session): Promise<void> {
@@ -28,6 +31,8 @@ export async function executeAndPrint(execution: Execution, session: Session): P
   const screen = createScreen(session);
   try {
     const result = await execute(execution, screen, session);
+    // Like any program in a pipe: the result waits for a reader that is slow, unless we are asked to stop.
+    await untilAborted(screen.flush(longestMs), session.signal).catch(() => undefined);
     await screen.close(flushMs);
     if (session.json) printJson({ type: 'result', ...result });
     else describeResult(result, session);

@@ -52,6 +52,7 @@ describe('200 MB of output', () => {
       (await site.events(id).catch((): readonly Line[] => [])).find(({ type }) => type === 'job-finished');
     while ((await finished()) === undefined && Date.now() - started < 30_000) await delay(200);
     expect(await finished()).toMatchObject({ outcome: 'timeout' });
+    await delay(3_000);
     job.read();
     const { code, lines } = await job.done;
     expect(code).toBe(1);
