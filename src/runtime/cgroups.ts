@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { sleep } from '../base/abort.ts';
+import { killProcess } from './kill.ts';
 
 /** Where the host's cgroup hierarchies are mounted. `v1` covers hosts that also mount an empty v2 hierarchy ("hybrid"). */
 export interface Cgroups {
@@ -70,18 +72,30 @@ export function cgroupsPath(parent: string, id: string): string {
 
 /** How many processes are left in the cgroup and the cgroups below it; 0 when there is no such cgroup. */
 export async function countProcesses(cgroups: Cgroups, path: string): Promise<number> {
-  return (await processesIn(cgroups, path)).length;
+  return (await processesIn(join(cgroups.processRoot, path))).length;
 }
 
-/** The processes in the cgroup and the cgroups below it, by the pids that we see; none when there is no such cgroup. */
-export async function processesIn(cgroups: Cgroups, path: string): Promise<readonly number[]> {
-  const list = async (directory: string): Promise<readonly string[]> => {
-    const own = await orWhenGone(readFile(join(directory, 'cgroup.procs'), 'utf8'), '');
-    const below = await Promise.all((await directories(directory)).map((child) => list(join(directory, child))));
-    return [...own.split('\n').filter(Boolean), ...below.flat()];
-  };
-  return (await list(join(cgroups.processRoot, path))).map(Number);
+/** The processes in the directory of a cgroup and in those below it, by the pids that we see; none when it is gone. */
+export async function processesIn(directory: string): Promise<number[]> {
+  const own = await orWhenGone(readFile(join(directory, 'cgroup.procs'), 'utf8'), '');
+  const below = await Promise.all((await directories(directory)).map((child) => processesIn(join(directory, child))));
+  return [...own.split('\n').filter(Boolean).map(Number), ...below.flat()];
 }
+
+/**
+ * SIGKILL to every process in the cgroup and the cgroups below it, again and again until none is left or the time is over; answers whether
+ * none is left. For a container whose OCI runtime cannot do it.
+ */
+export async function killProcesses(cgroups: Cgroups, path: string, withinMs: number): Promise<boolean> {
+  for (const giveUp = Date.now() + withinMs; ; await sleep(lookEveryMs)) {
+    const pids = await processesIn(join(cgroups.processRoot, path));
+    if (pids.length === 0) return true;
+    for (const pid of pids) killProcess(pid);
+    if (Date.now() > giveUp) return false;
+  }
+}
+
+const lookEveryMs = 20;
 
 /** Names of the cgroups right below `parent` that hold neither a cgroup nor a process, in any hierarchy. */
 export async function emptyCgroups(cgroups: Cgroups, parent: string): Promise<readonly string[]> {

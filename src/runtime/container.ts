@@ -1,11 +1,11 @@
 import { untilAborted } from '../base/abort.ts';
 import type { Containerd } from '../containerd/client.ts';
-import { cgroupsPath } from './cgroups.ts';
 import { createContainer } from './create.ts';
 import { createEngine, type Engine, type RuntimeOptions } from './engine.ts';
-import { recordedCgroup, removeContainer } from './remove.ts';
+import { removeContainer } from './remove.ts';
 import { stopTask } from './stop.ts';
 import { awaitExit, lost, startTask, taskStatus } from './task.ts';
+import { recordedTraces, type Traces } from './traces.ts';
 import type { Container, Runtime, TaskExit, TaskStatus, Usage } from './types.ts';
 import { taskUsage } from './usage.ts';
 
@@ -15,15 +15,14 @@ export function createRuntime(client: Containerd, options: RuntimeOptions): Runt
   engine.facts().catch(() => undefined);
   return {
     async create(request) {
-      await createContainer(engine, request);
-      return new TaskContainer(engine, request.id, cgroupsPath(request.cgroupParent, request.id));
+      return new TaskContainer(engine, await createContainer(engine, request));
     },
     async open(id) {
-      const [status, cgroup] = await Promise.all([taskStatus(client, id), recordedCgroup(engine, id)]);
-      return status === undefined ? undefined : new TaskContainer(engine, id, cgroup);
+      const [status, traces] = await Promise.all([taskStatus(client, id), recordedTraces(client, id)]);
+      return status === undefined ? undefined : new TaskContainer(engine, traces);
     },
     async remove(id) {
-      await removeContainer(engine, id, await recordedCgroup(engine, id));
+      await removeContainer(engine, await recordedTraces(client, id));
     },
   };
 }
@@ -31,13 +30,13 @@ export function createRuntime(client: Containerd, options: RuntimeOptions): Runt
 class TaskContainer implements Container {
   readonly id: string;
   readonly #engine: Engine;
-  readonly #cgroup: string | undefined;
+  readonly #traces: Traces;
   #exit: Promise<TaskExit> | undefined;
 
-  constructor(engine: Engine, id: string, cgroup: string | undefined) {
-    this.id = id;
+  constructor(engine: Engine, traces: Traces) {
+    this.id = traces.id;
     this.#engine = engine;
-    this.#cgroup = cgroup;
+    this.#traces = traces;
   }
 
   async status(): Promise<TaskStatus> {
@@ -58,16 +57,16 @@ class TaskContainer implements Container {
   async stop(graceMs: number): Promise<void> {
     const { client } = this.#engine;
     const { cgroups } = await this.#engine.facts();
-    await stopTask(client, { id: this.id, graceMs, exited: this.#exited(), cgroups, cgroup: this.#cgroup });
+    await stopTask(client, { id: this.id, graceMs, exited: this.#exited(), cgroups, cgroup: this.#traces.cgroup });
   }
 
   async usage(): Promise<Usage> {
     const { cgroups } = await this.#engine.facts();
-    return await taskUsage(this.#engine.client, this.id, { cgroups, cgroup: this.#cgroup });
+    return await taskUsage(this.#engine.client, this.id, { cgroups, cgroup: this.#traces.cgroup });
   }
 
   async remove(): Promise<void> {
-    await removeContainer(this.#engine, this.id, this.#cgroup);
+    await removeContainer(this.#engine, this.#traces);
   }
 
   /** One `Wait` for all who ask; after a failure the next one asks again. */

@@ -6,12 +6,13 @@ import { isAlreadyExists } from '../containerd/errors.ts';
 import type { Engine } from './engine.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import type { Attached, Networks } from './network/types.ts';
-import type { RuntimeRecord } from './oci-runtime.ts';
+import { type RuntimeRecord, stateRootOf } from './oci-runtime.ts';
 import { removeContainer } from './remove.ts';
 import { type RootfsMounts, throwaway } from './rootfs-mounts.ts';
 import { settled } from './settled.ts';
 import { type RuntimeSpec, runtimeSpec } from './spec.ts';
 import { explainFailedCreate } from './start-failure.ts';
+import type { Traces } from './traces.ts';
 import type { ContainerRequest } from './types.ts';
 
 const taskDeadlineMs = 60_000;
@@ -20,13 +21,14 @@ const taskDeadlineMs = 60_000;
  * Log files, record, snapshot and network, task: what comes first is what a crash in between can be cleaned up by. No call is ever cancelled.
  * A failure removes everything again, the log files too.
  */
-export async function createContainer(engine: Engine, request: ContainerRequest): Promise<void> {
+export async function createContainer(engine: Engine, request: ContainerRequest): Promise<Traces> {
   const [spec, runtime] = await Promise.all([specOf(engine, request), engine.runtime()]);
   const making: Making = { engine, request, spec, runtime };
   await createLogFiles(request.logs);
   try {
     await createRecord(making);
     await createRest(making);
+    return tracesOf(making);
   } catch (error) {
     await removeLogFiles(request.logs);
     throw error;
@@ -51,7 +53,12 @@ async function specOf(engine: Engine, request: ContainerRequest): Promise<Runtim
   });
 }
 
-async function createRecord({ engine, request, spec, runtime }: Making): Promise<void> {
+function tracesOf({ request, spec, runtime }: Making): Traces {
+  return { id: request.id, cgroup: spec.linux.cgroupsPath, stateRoot: stateRootOf(runtime) };
+}
+
+async function createRecord(making: Making): Promise<void> {
+  const { engine, request, spec, runtime } = making;
   const { client, snapshotter } = engine;
   const { id, labels, image } = request;
   try {
@@ -69,7 +76,7 @@ async function createRecord({ engine, request, spec, runtime }: Making): Promise
     if (isAlreadyExists(error)) {
       throw new InfrastructureError(`there is a container ${id} already`, { hint: 'Ids are used once.', cause: error });
     }
-    await removeContainer(engine, id, spec.linux.cgroupsPath);
+    await removeContainer(engine, tracesOf(making));
     throw error;
   }
 }
@@ -86,7 +93,7 @@ async function createRest(making: Making): Promise<void> {
     await createTask(making, rootfs);
   } catch (error) {
     const explained = await explainFailedCreate(error, rootfs, spec, request.image.name);
-    await removeContainer(engine, request.id, spec.linux.cgroupsPath);
+    await removeContainer(engine, tracesOf(making));
     throw explained;
   }
 }

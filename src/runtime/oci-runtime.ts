@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { InfrastructureError } from '../base/errors.ts';
-import { anyOf } from '../containerd/any.ts';
+import { anyOf, holds, messageOfAny } from '../containerd/any.ts';
 
 /** What runs containers: an OCI runtime with runc's command line, or with `shim` whatever that shim brings. Plain data. */
 export interface OciRuntime {
@@ -18,13 +18,16 @@ export interface OciRuntime {
   readonly configPath?: string;
 }
 
+type Any = ReturnType<typeof anyOf>;
+
 /** As containerd wants it: in the container record, and the options once more for the task. */
 export interface RuntimeRecord {
   readonly name: string;
-  readonly options: ReturnType<typeof anyOf>;
+  readonly options: Any;
 }
 
 const runcShim = 'io.containerd.runc.v2';
+const runcOptions = 'containerd.runc.v1.Options';
 /** Where a daemon finds binaries whatever our own PATH is. */
 const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
@@ -40,7 +43,17 @@ export async function findRuntime(runtime: OciRuntime, searchPath = ''): Promise
     return { name: shim, options: anyOf('runtimeoptions.v1.Options', shimOptions(shim, configPath)) };
   }
   const binaryName = await findBinary(binary, runtime, searchPath);
-  return { name: runcShim, options: anyOf('containerd.runc.v1.Options', { binaryName, ...(root && { root }) }) };
+  return { name: runcShim, options: anyOf(runcOptions, { binaryName, ...(root && { root }) }) };
+}
+
+/** Where the OCI runtime of a container record keeps its state, by namespace and id; `undefined` for a shim that is not runc's. */
+export function stateRootOf(
+  runtime: { readonly name: string; readonly options: Any | null } | null,
+): string | undefined {
+  if (runtime === null || runtime.name !== runcShim) return undefined;
+  const { options } = runtime;
+  const root = holds(options, runcOptions) ? messageOfAny(options, runcOptions).root : '';
+  return root === '' ? '/run/containerd/runc' : root;
 }
 
 /** containerd's rule: the last two parts of the name. */

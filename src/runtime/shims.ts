@@ -1,5 +1,8 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Containerd } from '../containerd/client.ts';
+import { killProcess } from './kill.ts';
 
 /** The process between containerd and one container. */
 export interface Shim {
@@ -14,6 +17,18 @@ export async function shimsOf(namespace: string, id: string): Promise<readonly S
   const shims = await Promise.all(pids.map((pid) => shimAt(Number(pid), namespace, id)));
   return shims.filter((shim) => shim !== undefined);
 }
+
+/** SIGKILL to a shim; it leaves its socket, whose name is a hash of whose it is. */
+export async function killShim({ address, namespace }: Containerd, id: string, pid: number): Promise<void> {
+  killProcess(pid);
+  const socket = createHash('sha256')
+    .update(join(address, namespace, id))
+    .digest('hex');
+  await rm(join(shimSockets, socket), { force: true });
+}
+
+/** The same for every containerd of the host. */
+const shimSockets = '/run/containerd/s';
 
 async function shimAt(pid: number, namespace: string, id: string): Promise<Shim | undefined> {
   try {

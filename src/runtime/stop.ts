@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { sleep, within } from '../base/abort.ts';
 import { InfrastructureError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
-import { type Cgroups, countProcesses } from './cgroups.ts';
+import { type Cgroups, countProcesses, killProcesses } from './cgroups.ts';
 import { killTask, taskStatus } from './task.ts';
 
 export interface StopRequest {
@@ -31,13 +31,32 @@ export async function stopTask(client: Containerd, request: StopRequest): Promis
     () => true,
   );
   const status = await taskStatus(client, id);
-  if (status === 'running') await killTask(client, id, { signal: SIGTERM });
-  const endedInGrace = status === 'running' ? await within(ended, graceMs) : status !== 'created';
-  if (endedInGrace !== true) await killTask(client, id, { signal: SIGKILL, all: true });
+  const isTold = status === 'running' && (await isDone(killTask(client, id, { signal: SIGTERM })));
+  const endedInGrace = isTold ? await within(ended, graceMs) : status === 'stopped' || status === undefined;
+  if (endedInGrace !== true) await kill(client, request);
 
   const deadline = Date.now() + boundMs;
   if ((await within(ended, boundMs)) !== true) throw stuck(id, 'its init process does not end');
   await untilEmpty(request, deadline);
+}
+
+/** An OCI runtime that cannot kill is done without: every process of the cgroup gets the signal from us. */
+async function kill(client: Containerd, { id, cgroups, cgroup }: StopRequest): Promise<void> {
+  try {
+    await killTask(client, id, { signal: SIGKILL, all: true });
+  } catch (error) {
+    if (cgroup === undefined) throw error;
+    await killProcesses(cgroups, cgroup, boundMs);
+  }
+}
+
+async function isDone(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The kernel ends the other processes of the pid namespace right after init, yet not in the same instant. */

@@ -81,11 +81,15 @@ export async function killTask(
   { signal, all = false }: { readonly signal: number; readonly all?: boolean },
 ): Promise<void> {
   try {
-    await throughRestart(() => client.call('Tasks.Kill', { containerId: id, signal, all }));
+    await throughRestart(() =>
+      client.call('Tasks.Kill', { containerId: id, signal, all }, { deadlineMs: killDeadlineMs }),
+    );
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
 }
+
+const killDeadlineMs = 10_000;
 
 /** Starts a created task; one that runs or has ended was started by an earlier call. @throws InfrastructureError reason `lost` when there is none. */
 export async function startTask(client: Containerd, id: string): Promise<void> {
