@@ -47,19 +47,19 @@ async function pull(reference: string, { policy, username }: PullOptions, sessio
   const { text } = await import('node:stream/consumers');
   const credentials =
     username === undefined ? undefined : { username, password: (await text(process.stdin)).replace(/\r?\n$/, '') };
-  await withImages(session, async ({ images, emit }) => {
+  await withImages(session, async ({ images, emit, tell }) => {
     const request: ImageRequest = { reference, policy, ...(credentials && { credentials }) };
     const { name, digest } = await images.ensure(request, { emit, signal: session.signal });
-    await tell(session, { name, digest }, `${name}\n${digest}`);
+    await tell({ name, digest }, `${name}\n${digest}`);
   });
 }
 
 async function importArchive(archive: string, name: string | undefined, session: Session): Promise<void> {
-  await withImages(session, async ({ images, emit }) => {
+  await withImages(session, async ({ images, emit, tell }) => {
     const source = archive === '-' ? process.stdin : archive;
     const request = { source, ...(name !== undefined && { name }) };
     const imported = await images.import(request, { emit, signal: session.signal });
-    await tell(session, { images: imported }, imported.map((image) => `${image.name}\n${image.digest}`).join('\n'));
+    await tell({ images: imported }, imported.map((image) => `${image.name}\n${image.digest}`).join('\n'));
   });
 }
 
@@ -84,10 +84,10 @@ async function list(session: Session): Promise<void> {
 }
 
 async function remove(references: readonly string[], session: Session): Promise<void> {
-  await withImages(session, async ({ images }) => {
+  await withImages(session, async ({ images, tell }) => {
     const missing: string[] = [];
     for (const reference of references) {
-      if (await images.remove(reference)) await tell(session, { removed: reference }, `removed ${reference}`);
+      if (await images.remove(reference)) await tell({ removed: reference }, `removed ${reference}`);
       else missing.push(reference);
     }
     if (missing.length > 0) {
@@ -96,15 +96,11 @@ async function remove(references: readonly string[], session: Session): Promise<
   });
 }
 
-async function tell(session: Session, result: object, text: string): Promise<void> {
-  const { print, printJson } = await import('./output.ts');
-  if (session.json) printJson({ type: 'result', ...result });
-  else print(text);
-}
-
 interface AtImages {
   readonly images: import('../image/images.ts').Images;
   readonly emit: (event: JobEvent) => void;
+  /** Prints a result, after every event so far. */
+  tell(result: object, text: string): Promise<void>;
 }
 
 async function withImages(session: Session, work: (at: AtImages) => Promise<void>): Promise<void> {
@@ -112,9 +108,15 @@ async function withImages(session: Session, work: (at: AtImages) => Promise<void
   const { createImages } = await import('../image/images.ts');
   const { createScreen } = await import('./screen.ts');
   const { client } = await openContainerd(session.config);
+  const { print, printJson } = await import('./output.ts');
   const screen = createScreen(session);
+  const tell = async (result: object, text: string): Promise<void> => {
+    await screen.close();
+    if (session.json) printJson({ type: 'result', ...result });
+    else print(text);
+  };
   try {
-    await work({ images: createImages(client, { snapshotter: session.config.snapshotter }), emit: screen.emit });
+    await work({ images: createImages(client, { snapshotter: session.config.snapshotter }), emit: screen.emit, tell });
   } finally {
     await screen.close();
     client.close();

@@ -186,6 +186,12 @@ function isBusy(error: unknown): boolean {
 /** SQLite's own failures (busy, full, damaged) concern the operator; everything else stays what it is. */
 function storageFailure(error: unknown): unknown {
   if ((error as NodeJS.ErrnoException | undefined)?.code !== 'ERR_SQLITE_ERROR') return error;
-  const { message } = error as Error;
-  return new InfrastructureError(`the project's catalogue: ${message}`, { cause: error });
+  const { message, errcode } = error as Error & { readonly errcode?: number };
+  const hint = damage.has((errcode ?? 0) & 0xff)
+    ? 'It is damaged: restore catalogue.sqlite from a backup, or name another --project.'
+    : undefined;
+  return new InfrastructureError(`the project's catalogue: ${message}`, { cause: error, ...(hint && { hint }) });
 }
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+const damage: ReadonlySet<number> = new Set([11, 26]);
