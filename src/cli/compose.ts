@@ -1,3 +1,6 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { InfrastructureError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import { type Containerd, connectContainerd } from '../containerd/client.ts';
 import { type ContainerdVersion, probe } from '../containerd/version.ts';
@@ -27,8 +30,20 @@ export async function openContainerd(config: Config): Promise<ConnectedNode> {
     return { client, version: await probe(client) };
   } catch (error) {
     client.close();
+    await refuseWithoutPermission(config.address);
     throw error;
   }
+}
+
+/** What looks like a daemon that is away, to a user who may not speak to it. */
+async function refuseWithoutPermission(address: string): Promise<void> {
+  const failure = await access(address, constants.R_OK | constants.W_OK).catch((error: NodeJS.ErrnoException) => error);
+  if (failure?.code !== 'EACCES') return;
+  throw new InfrastructureError(`this user may not use containerd's socket ${address}`, {
+    cause: failure,
+    reason: 'unavailable',
+    hint: 'Run componentd as root, or as a member of the group that owns the socket.',
+  });
 }
 
 /** The same for whoever will run containers. @throws InfrastructureError also when the runtime that was chosen is not there. */
