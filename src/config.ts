@@ -33,6 +33,9 @@ export interface Config {
   readonly color: 'auto' | 'always' | 'never';
   /** False for a terminal that cannot move its cursor. */
   readonly liveView: boolean;
+  /** Secret of the token that Storage is used with; the file that holds one counts more. Without both, the project's own. */
+  readonly token: string | undefined;
+  readonly tokenFile: string | undefined;
   /** `PATH`: where a runtime is looked for first. */
   readonly searchPath: string;
   /** For tests: the step at which the process kills itself, see `Journal`. */
@@ -51,12 +54,12 @@ export interface RuntimeSettings {
   readonly configPath?: string;
 }
 
-export type Flags = Partial<Pick<Config, 'address' | 'project' | 'stateDir' | 'runtime' | 'color'>>;
+export type Flags = Partial<Pick<Config, 'address' | 'project' | 'stateDir' | 'runtime' | 'color' | 'tokenFile'>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const defaultFile = '/etc/componentd/config.json';
 
-const defaults: Omit<Config, 'color' | 'liveView' | 'searchPath' | 'crashAt'> = {
+const defaults: Omit<Config, 'color' | 'liveView' | 'token' | 'tokenFile' | 'searchPath' | 'crashAt'> = {
   address: '/run/containerd/containerd.sock',
   project: '/var/lib/componentd/project',
   stateDir: '/var/lib/componentd',
@@ -100,6 +103,8 @@ export function loadConfig(flags: Flags, environment: Environment = process.env)
     stateDir: resolve(given.stateDir),
     color: flags.color ?? colorOf(environment),
     liveView: environment.TERM !== undefined && environment.TERM !== 'dumb',
+    token: environment.COMPONENTD_TOKEN || undefined,
+    tokenFile: flags.tokenFile,
     searchPath: environment.PATH ?? '',
     crashAt: environment.COMPONENTD_CRASH_AT || undefined,
   });

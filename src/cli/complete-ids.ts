@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
 import type { Config } from '../config.ts';
 import { jobFolders } from '../job/peek.ts';
+import type { Need } from '../job/storage.ts';
 import { listBuckets } from '../storage/local/buckets.ts';
-import { Catalogue } from '../storage/local/catalogue.ts';
 import { listComponents } from '../storage/local/components.ts';
 import { getConfiguration, listConfigurations } from '../storage/local/configuration-store.ts';
-import { projectFolder } from '../storage/local/folder.ts';
+import type { LocalStorage } from '../storage/local/local-storage.ts';
 import { tableIds } from '../storage/local/tables.ts';
+import { withProject } from './project.ts';
 
 /** What has ids that a command line can name. */
 export type Known = 'component' | 'config' | 'row' | 'table' | 'bucket' | 'job';
@@ -24,18 +25,14 @@ export async function idsOf(kind: Known, config: Config, component: string | und
           .slice(0, most)
           .map((path) => basename(path)),
       ];
-    const catalogue = Catalogue.open(projectFolder(config.project).catalogue);
-    try {
-      return idsIn(catalogue, kind, component).slice(0, most);
-    } finally {
-      catalogue.close();
-    }
+    return await withProject(config, async ({ storage }) => idsIn(storage, kind, component).slice(0, most));
   } catch {
     return [];
   }
 }
 
-function idsIn(catalogue: Catalogue, kind: Exclude<Known, 'job'>, component: string | undefined): readonly string[] {
+function idsIn(storage: LocalStorage, kind: Exclude<Known, 'job'>, component: string | undefined): readonly string[] {
+  const { catalogue } = storage.partsFor(...needsOf(kind));
   switch (kind) {
     case 'component':
       return listComponents(catalogue).map(({ id }) => id);
@@ -46,8 +43,13 @@ function idsIn(catalogue: Catalogue, kind: Exclude<Known, 'job'>, component: str
         (found) => getConfiguration(catalogue, found.component, found.id)?.rows.map(({ id }) => id) ?? [],
       );
     case 'table':
-      return tableIds(catalogue);
+      return tableIds(storage.partsFor());
     case 'bucket':
-      return listBuckets(catalogue).map(({ id }) => id);
+      return listBuckets(storage.partsFor()).map(({ id }) => id);
   }
+}
+
+function needsOf(kind: Exclude<Known, 'job'>): readonly Need[] {
+  if (kind === 'component') return [{ on: 'components', to: 'read' }];
+  return kind === 'config' || kind === 'row' ? [{ on: 'configurations', to: 'read' }] : [];
 }

@@ -42,9 +42,10 @@ async function add(file: string, { config, json }: Session): Promise<void> {
   const { print, printJson, shown } = await import('./output.ts');
   const { content, source } = await readInput(file);
   const id = readId(() => parseDefinition(content, `component definition ${source}`).id);
-  await withProject(config, async ({ storage: { parts } }) =>
-    addComponent(parts.catalogue, parts.secrets, id, content),
-  );
+  await withProject(config, async ({ storage }) => {
+    const { catalogue, secrets } = storage.partsFor({ on: 'components', to: 'write' });
+    addComponent(catalogue, secrets, id, content);
+  });
   if (json) printJson({ type: 'result', component: id });
   else print(`added ${shown(id)}`);
 }
@@ -65,8 +66,9 @@ async function list({ config, json }: Session): Promise<void> {
   const { listComponents } = await import('../storage/local/components.ts');
   const { withProject } = await import('./project.ts');
   const { print, printJson, printTable } = await import('./output.ts');
-  await withProject(config, async ({ storage: { parts } }) => {
-    const found = listComponents(parts.catalogue).map(({ id, definition }) => {
+  await withProject(config, async ({ storage }) => {
+    const { catalogue } = storage.partsFor({ on: 'components', to: 'read' });
+    const found = listComponents(catalogue).map(({ id, definition }) => {
       const parsed = parseDefinition(definition, `definition of ${id}`);
       return { id, type: parsed.type ?? '', image: imageReference(parsed) };
     });

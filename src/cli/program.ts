@@ -56,6 +56,10 @@ export async function runCli(argv: readonly string[], signal: AbortSignal): Prom
     .option('--address <socket>', "containerd's socket (also CONTAINERD_ADDRESS)")
     .option('--project <folder>', 'project folder of the embedded Storage (also COMPONENTD_PROJECT)')
     .option('--state-dir <folder>', 'where jobs keep their journal and data (also COMPONENTD_STATE_DIR)')
+    .option(
+      '--token-file <file>',
+      "token that Storage is used with (also its secret in COMPONENTD_TOKEN); else the project's own",
+    )
     .option('--runtime <name>', 'OCI runtime that runs the containers: runc, crun … (also COMPONENTD_RUNTIME)')
     .option('--json', 'print NDJSON: events, then one object with the result')
     .option('--quiet', 'print results and errors only')

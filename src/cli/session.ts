@@ -20,11 +20,13 @@ export function sessionOf(
   signal: AbortSignal,
   exit: { code: number },
 ): Session {
-  const { address, project, stateDir, runtime, json, quiet } = options as Readonly<
+  const { address, project, stateDir, runtime, tokenFile, json, quiet } = options as Readonly<
     Record<string, string | boolean | undefined>
   >;
   const color = options.color === false ? 'never' : undefined;
-  const flags = { address, project, stateDir, runtime, color } as Readonly<Record<string, string | undefined>>;
+  const flags = { address, project, stateDir, runtime, tokenFile, color } as Readonly<
+    Record<string, string | undefined>
+  >;
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   return {
     config: loadConfig(given),

@@ -11,11 +11,11 @@ const filesShown = 100;
 /** Buckets and tables, then the newest files. */
 export async function listAll({ config, json }: Session): Promise<void> {
   await withProject(config, async ({ storage }) => {
-    const { catalogue } = storage.parts;
-    const tables = await Promise.all(tableIds(catalogue).map((id) => storage.table(id)));
+    const parts = storage.partsFor();
+    const tables = await Promise.all(tableIds(parts).map((id) => storage.table(id)));
     const found = tables.filter((table) => table !== undefined);
     const files = await storage.findFiles({ limit: filesShown });
-    if (json) return printJson({ type: 'result', buckets: listBuckets(catalogue), tables: found, files });
+    if (json) return printJson({ type: 'result', buckets: listBuckets(parts), tables: found, files });
     if (found.length === 0) print('No tables. Load one with `componentd storage import`.');
     else {
       printTable(
@@ -44,8 +44,7 @@ export async function showTable(id: string, rowsText: string, { config, json }: 
   await withProject(config, async ({ storage }) => {
     const table = await storage.table(id);
     if (table === undefined) throw new UserError(`there is no table "${id}"`, { hint: 'See `componentd storage ls`.' });
-    const { catalogue, folder, engine } = storage.parts;
-    const { columns, rows } = await previewTable(catalogue, folder, engine, id, Number(rowsText));
+    const { columns, rows } = await previewTable(storage.partsFor(), id, Number(rowsText));
     if (json) return printJson({ type: 'result', table, preview: rows });
     print(
       `${shown(table.id)}: ${table.rowsCount} rows, ${formatBytes(table.dataSizeBytes)}, last import ${table.lastImportDate}`,

@@ -106,7 +106,7 @@ async function exportTable(
 
 /** The table engine writes to paths only; standard output gets it from there, in constant memory. */
 async function throughTemporary(storage: LocalStorage, write: (path: string) => Promise<unknown>): Promise<void> {
-  const path = join(storage.parts.folder.temp, `export-${randomBytes(8).toString('hex')}`);
+  const path = join(storage.partsFor().folder.temp, `export-${randomBytes(8).toString('hex')}`);
   try {
     await write(path);
     await pipeline(createReadStream(path), process.stdout, { end: false }).catch((error: NodeJS.ErrnoException) => {

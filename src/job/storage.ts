@@ -6,7 +6,8 @@ import type { ColumnTypes } from '../base/column-types.ts';
  * Order: read what a job needs, stage what it produced, commit once. Nothing staged is visible to anybody before `commit`;
  * `commit` makes tables, files, tags and states appear together or not at all, and is idempotent by its id: called again after a
  * crash it returns the first call's result. What was staged and never committed is collected by `discard` or later by the Storage.
- * Every failure is in the taxonomy of base/errors: `UserError` for what the job's author can mend, `InfrastructureError` for the rest.
+ * Everything is done with the rights of one token, asked anew at every call: a `UserError` names the token and the right that is missing.
+ * What a token may not see is not in lists. Every failure is in the taxonomy of base/errors: `UserError` for what the job's author can mend, `InfrastructureError` for the rest.
  */
 export interface Storage {
   readonly project: ProjectInfo;
@@ -37,6 +38,12 @@ export interface Storage {
   /** Revokes every token issued for the job, those of attempts that were killed among them; none is fine. */
   revokeJobTokens(jobId: string): Promise<void>;
 
+  /**
+   * Why the token may not do this, with a way out; `undefined` when it may. Every call of the port asks it by itself, at the moment it is made:
+   * this is for telling early.
+   */
+  refusal(need: Need): { readonly message: string; readonly hint: string } | undefined;
+
   /** Ends child processes and closes handles. */
   close(): Promise<void>;
 }
@@ -51,6 +58,14 @@ export interface ProjectInfo {
   readonly fileStorageProvider: 'aws' | 'azure' | 'gcp';
   readonly branchId: string;
 }
+
+/** Something that a token may do or not. To `run` configurations is to read them and to save their states; `write` holds both. */
+export type Need =
+  | { readonly on: 'bucket'; readonly bucket: string; readonly to: 'read' | 'write' }
+  | { readonly on: 'components'; readonly to: 'read' | 'write' }
+  | { readonly on: 'configurations'; readonly to: 'read' | 'run' | 'write' }
+  | { readonly on: 'files'; readonly to: 'all' }
+  | { readonly on: 'tokens'; readonly to: 'manage' };
 
 export interface TokenInfo {
   readonly id: string;

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { addComponent } from '../../src/storage/local/components.ts';
 import { setConfiguration } from '../../src/storage/local/configurations.ts';
+import { holderOf, tokenOf } from '../../src/storage/local/holder.ts';
 import { initProject } from '../../src/storage/local/init.ts';
 import { openLocalStorage } from '../../src/storage/local/open.ts';
-import { tokenOf } from '../../src/storage/local/tokens.ts';
 import { storageSuite } from './storage-suite.ts';
 
 storageSuite('the embedded Storage', async () => {
@@ -19,7 +19,10 @@ storageSuite('the embedded Storage', async () => {
     setConfiguration: async (component, config) => {
       setConfiguration(catalogue, secrets, component, config);
     },
-    isTokenValid: async (secret) => tokenOf(catalogue, secret) !== undefined,
+    isTokenValid: async (secret) => {
+      const token = tokenOf(catalogue, secret);
+      return token !== undefined && holderOf(catalogue, Number(token.id)).state === 'valid';
+    },
     end: async () => {
       await storage.close();
       await rm(path, { recursive: true });

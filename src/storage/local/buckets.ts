@@ -1,6 +1,7 @@
 import type { MetadataEntry, StoredMetadata, TableLoad } from '../../job/storage.ts';
 import type { Catalogue } from './catalogue.ts';
 import { metadataOf, setMetadata } from './metadata.ts';
+import type { ProjectParts } from './parts.ts';
 import { isoTime } from './times.ts';
 
 /** Who made a change. */
@@ -30,9 +31,12 @@ export function createBucket(
   setMetadata(catalogue, { kind: 'bucket', id }, { provider: 'system', entries, now });
 }
 
-/** Buckets by id. */
-export function listBuckets(catalogue: Catalogue): readonly BucketInfo[] {
-  return catalogue.all('SELECT * FROM buckets ORDER BY id').map((row) => ({
+/** Buckets by id; those that the token may not read are left out. */
+export function listBuckets({ catalogue, guard }: Pick<ProjectParts, 'catalogue' | 'guard'>): readonly BucketInfo[] {
+  const may = guard.viewer();
+  const rows = catalogue.all('SELECT * FROM buckets ORDER BY id');
+  const seen = rows.filter(({ id }) => may({ on: 'bucket', bucket: id as string, to: 'read' }));
+  return seen.map((row) => ({
     id: row.id as string,
     stage: row.stage as string,
     name: row.name as string,

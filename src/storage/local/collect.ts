@@ -22,7 +22,7 @@ export interface CollectOptions {
 
 /**
  * Removes what nobody needs: data files without a table or file, what was staged and never committed, temporary files, expired
- * tokens, and files past their age. Safe beside running jobs as long as `olderThanMs` covers them. Returns the removed paths, below
+ * tokens of jobs, and files past their age. Safe beside running jobs as long as `olderThanMs` covers them. Returns the removed paths, below
  * the project's folder.
  */
 export async function collect(
@@ -87,6 +87,7 @@ function expire(catalogue: Catalogue, now: number): void {
     catalogue.run(`DELETE ${old}`, born);
     // A job that asks for its commit's result again does so within days.
     catalogue.run('DELETE FROM commits WHERE created < ?', now - 90 * dayMs);
-    catalogue.run('DELETE FROM tokens WHERE expires < ?', now);
+    // Those of people stay, so that whoever uses one is told that it has expired.
+    catalogue.run("DELETE FROM tokens WHERE expires < ? AND kind = 'job'", now);
   });
 }

@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync } from 'node:fs'
 import { join } from 'node:path';
 import { InfrastructureError, UserError } from '../../base/errors.ts';
 import { privateDirectory } from '../../base/files.ts';
-import type { Commit, CommitResult, StagedTable } from '../../job/storage.ts';
+import type { Commit, CommitResult, Need, StagedTable } from '../../job/storage.ts';
 import { createBucket, originMetadata } from './buckets.ts';
 import type { Catalogue } from './catalogue.ts';
 import { removeReplaced } from './collect.ts';
@@ -19,7 +19,7 @@ import { dataFile, fingerprint, readTableState, type TableState, writeTableState
 /** Another process may change a table while its load is prepared; then it is prepared again, so often at most. */
 const attempts = 20;
 
-type CommitParts = Pick<ProjectParts, 'catalogue' | 'folder' | 'engine'>;
+type CommitParts = Pick<ProjectParts, 'catalogue' | 'folder' | 'engine' | 'guard'>;
 
 interface PreparedTables {
   /** Fingerprints of the tables as they were. */
@@ -40,7 +40,8 @@ interface Prepared {
 /**
  * Makes tables, files, tags and states visible in one transaction, or none of them; a commit that happened before returns its result.
  * What it commits may have been staged under any id.
- * @throws UserError with the message of every refused table on a line of its own
+ * The token's rights are asked inside the transaction: what was revoked a moment ago commits nothing.
+ * @throws UserError naming a right that is missing, or with the message of every refused table on a line of its own
  */
 export async function commit(parts: CommitParts, request: Commit): Promise<CommitResult> {
   const { catalogue, folder } = parts;
@@ -118,14 +119,22 @@ function dataPath(folder: ProjectFolder, stagedPath: StagedPath, data: string): 
   return existsSync(staged) ? staged : join(folder.tables, dataFile(data));
 }
 
+function needsOf({ tables, states }: Commit): readonly Need[] {
+  return [
+    ...tables.map(({ load }) => ({ on: 'bucket', bucket: tableName(load.destination).bucket, to: 'write' }) as const),
+    ...states.map(() => ({ on: 'configurations', to: 'run' }) as const),
+  ];
+}
+
 /** The transaction's body; `undefined` when a table has changed since it was prepared. */
 function apply(
-  { catalogue, folder }: CommitParts,
+  { catalogue, folder, guard }: CommitParts,
   { stagedPath, request, prepared }: Prepared,
 ): CommitResult | undefined {
   const { before, after, warnings } = prepared;
   const earlier = earlierResult(catalogue, request.id);
   if (earlier !== undefined) return earlier;
+  const { owner } = guard.require(...needsOf(request));
   for (const [id, state] of before) if (fingerprint(readTableState(catalogue, id)) !== state) return undefined;
   const now = Date.now();
   const data = Array.from(after.values()).flatMap(({ segments }) => segments.map((segment) => dataFile(segment.data)));
@@ -150,7 +159,10 @@ function apply(
     seen.add(id);
     writeTableMetadata(catalogue, staged, { isNew, now });
   }
-  const files = request.files.map((staged) => ({ id: addFile(catalogue, staged, now), name: staged.upload.name }));
+  const files = request.files.map((staged) => ({
+    id: addFile(catalogue, staged, { owner, now }),
+    name: staged.upload.name,
+  }));
   const result: CommitResult = {
     tables: request.tables.map(({ load, columns, rows }) => {
       return { id: load.destination, name: tableName(load.destination).name, columns, importedRows: rows };
@@ -158,7 +170,7 @@ function apply(
     files,
     warnings: [
       ...warnings,
-      ...request.processedTags.flatMap(({ fileId, tags }) => addTags(catalogue, fileId, tags)),
+      ...request.processedTags.flatMap((processed) => addTags(catalogue, guard.filesOf(), processed)),
       ...request.states.flatMap((update) => updateState(catalogue, update)),
     ],
   };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { InfrastructureError, UserError } from '../../base/errors.ts';
 import type { FileInfo, FileSelector, StagedFile } from '../../job/storage.ts';
 import type { Catalogue, Row } from './catalogue.ts';
+import type { Guard } from './guard.ts';
 import type { ProjectParts } from './parts.ts';
 import { fileHandle } from './staging.ts';
 import { claim } from './targets.ts';
@@ -12,11 +13,22 @@ import { isoTime, millisecondsOf } from './times.ts';
 /** How long a file that is not permanent is kept. */
 export const maxAgeDays = 15;
 
+/** Whose files are meant: of all tokens, or of the one with this id. */
+type FilesOf = ReturnType<Guard['filesOf']>;
+
+function ownedBy(of: FilesOf): string {
+  return of === 'all' ? 'TRUE' : `token = ${of}`;
+}
+
 /** Adds a file whose content is in place, under the handle's last part; returns its id, which is greater than all before. Inside a transaction of the caller. */
-export function addFile(catalogue: Catalogue, staged: StagedFile, now: number): number {
+export function addFile(
+  catalogue: Catalogue,
+  staged: StagedFile,
+  { owner, now }: { readonly owner: number; readonly now: number },
+): number {
   const { upload, bytes } = staged;
   const { id } = catalogue.run(
-    'INSERT INTO files (name, created, isPublic, isPermanent, isEncrypted, bytes, data) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO files (name, created, isPublic, isPermanent, isEncrypted, bytes, data, token) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     upload.name,
     now,
     Number(upload.isPublic),
@@ -24,14 +36,19 @@ export function addFile(catalogue: Catalogue, staged: StagedFile, now: number): 
     Number(upload.isEncrypted),
     bytes,
     fileHandle(staged).data,
+    owner,
   );
-  addTags(catalogue, id, upload.tags);
+  addTags(catalogue, 'all', { fileId: id, tags: upload.tags });
   return id;
 }
 
 /** Adds tags the file does not have yet; returns a warning when there is no such file. Inside a transaction of the caller. */
-export function addTags(catalogue: Catalogue, fileId: number, tags: readonly string[]): readonly string[] {
-  if (catalogue.one('SELECT 1 FROM files WHERE id = ?', fileId) === undefined) {
+export function addTags(
+  catalogue: Catalogue,
+  of: FilesOf,
+  { fileId, tags }: { readonly fileId: number; readonly tags: readonly string[] },
+): readonly string[] {
+  if (catalogue.one(`SELECT 1 FROM files WHERE id = ? AND ${ownedBy(of)}`, fileId) === undefined) {
     return [`file ${fileId} is gone and gets no tags`];
   }
   for (const tag of tags) {
@@ -47,10 +64,11 @@ export function addTags(catalogue: Catalogue, fileId: number, tags: readonly str
 }
 
 /** Newest first; every selector given must hold: one of the ids, all included tags, no excluded tag, created at or after. */
-export function findFiles(catalogue: Catalogue, selector: FileSelector): readonly FileInfo[] {
+export function findFiles(catalogue: Catalogue, of: FilesOf, selector: FileSelector): readonly FileInfo[] {
   const { ids, includeTags = [], excludeTags = [], changedSince, limit } = selector;
   const tagged = 'SELECT 1 FROM fileTags WHERE fileId = files.id AND tag = ?';
   const conditions = [
+    ownedBy(of),
     ...(ids === undefined ? [] : ['id IN (SELECT value FROM json_each(?))']),
     ...includeTags.map(() => `EXISTS (${tagged})`),
     ...excludeTags.map(() => `NOT EXISTS (${tagged})`),
@@ -62,7 +80,7 @@ export function findFiles(catalogue: Catalogue, selector: FileSelector): readonl
     ...excludeTags,
     ...(changedSince === undefined ? [] : [millisecondsOf(changedSince, 'changed since')]),
   ];
-  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+  const where = `WHERE ${conditions.join(' AND ')}`;
   return catalogue.read(() =>
     catalogue
       .all(`SELECT * FROM files ${where} ORDER BY id DESC LIMIT ?`, ...values, limit)
@@ -72,11 +90,11 @@ export function findFiles(catalogue: Catalogue, selector: FileSelector): readonl
 
 /** Copies the file's content (by reflink where the file system can) to a path that does not exist yet. @throws UserError when there is no such file, or no folder for the path; EEXIST */
 export async function downloadFile(
-  { catalogue, folder }: Pick<ProjectParts, 'catalogue' | 'folder'>,
+  { catalogue, folder, guard }: Pick<ProjectParts, 'catalogue' | 'folder' | 'guard'>,
   id: number,
   path: string,
 ): Promise<void> {
-  const row = catalogue.one('SELECT data FROM files WHERE id = ?', id);
+  const row = catalogue.one(`SELECT data FROM files WHERE id = ? AND ${ownedBy(guard.filesOf())}`, id);
   if (row === undefined)
     throw new UserError(`there is no file ${id}`, { hint: 'List the files with `componentd storage ls`.' });
   await claim(path);

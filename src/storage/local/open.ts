@@ -7,7 +7,11 @@ import type { ProjectInfo } from '../../job/storage.ts';
 import { Catalogue } from './catalogue.ts';
 import { Engine } from './engine/client.ts';
 import { assertPrivate, projectFolder } from './folder.ts';
+import { Guard } from './guard.ts';
+import { tokenOf } from './holder.ts';
 import { LocalStorage } from './local-storage.ts';
+import { projectToken } from './project-token.ts';
+import { descriptionOf } from './tokens.ts';
 
 export interface OpenOptions {
   /** The project's folder. */
@@ -17,11 +21,19 @@ export interface OpenOptions {
   /** What DuckDB may use, `512MB` by default. */
   readonly memoryLimit?: string;
   readonly threads?: number;
+  /** What the caller may: the token of this secret; the project's own by default, whose secret lies in the folder. */
+  readonly token?: GivenToken;
+}
+
+/** A secret, and how messages call the place it came from. */
+export interface GivenToken {
+  readonly secret: string;
+  readonly from: string;
 }
 
 /**
  * Opens a project that `initProject` made. Costs milliseconds: the table engine starts with the first table.
- * @throws UserError when the folder is missing, open to other users, or of another format
+ * @throws UserError when the folder is missing, open to other users, or of another format, or the token is worth nothing
  */
 export async function openLocalStorage(options: OpenOptions): Promise<LocalStorage> {
   const folder = projectFolder(resolve(options.path));
@@ -30,8 +42,11 @@ export async function openLocalStorage(options: OpenOptions): Promise<LocalStora
   const catalogue = Catalogue.open(folder.catalogue);
   try {
     const project = projectInfo(catalogue);
-    const token = catalogue.one("SELECT id, description FROM tokens WHERE kind = 'admin' ORDER BY id");
-    if (token === undefined) throw new UserError(`${folder.root} has no token`);
+    const id =
+      options.token === undefined ? await projectToken(folder, catalogue) : givenToken(catalogue, options.token);
+    const token = { id, description: descriptionOf(catalogue, id) };
+    const guard = new Guard(catalogue, token);
+    guard.require();
     const settings = {
       tempDirectory: folder.temp,
       memoryLimit: options.memoryLimit ?? '512MB',
@@ -43,12 +58,22 @@ export async function openLocalStorage(options: OpenOptions): Promise<LocalStora
       engine: new Engine(options.engineEntry ?? fileURLToPath(new URL('./engine/main.ts', import.meta.url)), settings),
       secrets: { cipher: createCipher(key), project: project.id },
       project,
-      token: { id: String(token.id), description: token.description as string },
+      token,
+      guard,
     });
   } catch (error) {
     catalogue.close();
     throw error;
   }
+}
+
+function givenToken(catalogue: Catalogue, { secret, from }: GivenToken): string {
+  const found = tokenOf(catalogue, secret);
+  if (found !== undefined) return found.id;
+  throw new UserError(`the secret in ${from} is of no token of this project, or the token was revoked`, {
+    reason: 'token',
+    hint: 'Look at --project, or ask whoever manages the tokens for a new one.',
+  });
 }
 
 function projectInfo(catalogue: Catalogue): ProjectInfo {

@@ -3,6 +3,7 @@ import type { Catalogue } from './catalogue.ts';
 import type { Secrets } from './components.ts';
 import type { Engine } from './engine/client.ts';
 import type { ProjectFolder } from './folder.ts';
+import type { Guard } from './guard.ts';
 
 /** What an open project consists of. */
 export interface ProjectParts {
@@ -12,4 +13,6 @@ export interface ProjectParts {
   readonly secrets: Secrets;
   readonly project: ProjectInfo;
   readonly token: TokenInfo;
+  /** Says what the token may. */
+  readonly guard: Guard;
 }

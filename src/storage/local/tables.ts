@@ -2,11 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalValue, typeOf } from '../../base/column-types.ts';
 import { UserError } from '../../base/errors.ts';
-import type { TableExport, TableInfo } from '../../job/storage.ts';
+import type { Need, TableExport, TableInfo } from '../../job/storage.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Engine } from './engine/client.ts';
 import type { Selection } from './engine/protocol.ts';
-import type { ProjectFolder } from './folder.ts';
 import { columnMetadataOf, metadataOf } from './metadata.ts';
 import type { ProjectParts } from './parts.ts';
 import { dataFile, readTableState, rowsOf, type TableState } from './table-state.ts';
@@ -44,13 +42,23 @@ export function tableInfo(catalogue: Catalogue, id: string, url: string): TableI
   });
 }
 
-/** All tables' ids, or those of a bucket. */
-export function tableIds(catalogue: Catalogue, bucket?: string): readonly string[] {
+/** The need to read a table. What is no table's id is in nobody's bucket. */
+export function readingTable(id: string): Need {
+  return { on: 'bucket', bucket: id.slice(0, Math.max(0, id.lastIndexOf('.'))), to: 'read' };
+}
+
+/** All tables' ids, or those of a bucket; those that the token may not read are left out. */
+export function tableIds(
+  { catalogue, guard }: Pick<ProjectParts, 'catalogue' | 'guard'>,
+  bucket?: string,
+): readonly string[] {
+  const may = guard.viewer();
   const rows =
     bucket === undefined
-      ? catalogue.all('SELECT id FROM tables ORDER BY id')
-      : catalogue.all('SELECT id FROM tables WHERE bucket = ? ORDER BY id', bucket);
-  return rows.map(({ id }) => id as string);
+      ? catalogue.all('SELECT id, bucket FROM tables ORDER BY id')
+      : catalogue.all('SELECT id, bucket FROM tables WHERE bucket = ? ORDER BY id', bucket);
+  const seen = rows.filter((row) => may({ on: 'bucket', bucket: row.bucket as string, to: 'read' }));
+  return seen.map(({ id }) => id as string);
 }
 
 /** Writes the table as CSV to a path that does not exist yet. @throws UserError for an unknown table or column, or a date that is none */
@@ -71,14 +79,13 @@ export async function exportTable(
   return { rows: 0 };
 }
 
-/** The first rows, a thousand at most, long values cut. @throws UserError for an unknown table */
+/** The first rows, a thousand at most, long values cut. @throws UserError for an unknown table, or one that the token may not read */
 export async function previewTable(
-  catalogue: Catalogue,
-  folder: ProjectFolder,
-  engine: Engine,
+  { catalogue, folder, engine, guard }: Pick<ProjectParts, 'catalogue' | 'folder' | 'engine' | 'guard'>,
   id: string,
   limit: number,
 ): Promise<{ readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] }> {
+  guard.require(readingTable(id));
   const table = existingTable(catalogue, id);
   const { columns } = table;
   if (table.segments.length === 0) return { columns, rows: [] };

@@ -1,58 +1,207 @@
-import type { Catalogue } from './catalogue.ts';
-import { isSecret, newSecret } from './token-secret.ts';
+import { UserError } from '../../base/errors.ts';
+import type { Catalogue, Row } from './catalogue.ts';
+import type { Guard } from './guard.ts';
+import { holderOf, rightsOf, type TokenKind } from './holder.ts';
+import { assertPatterns, type Rights } from './rights.ts';
+import { isoTime } from './times.ts';
+import { newSecret } from './token-secret.ts';
 
 export interface IssuedToken {
   readonly id: string;
-  /** Shown once; the catalogue keeps its hash. */
+  /** Shown once; the catalogue keeps a salted hash of it. */
   readonly secret: string;
 }
 
-/** A new token. `expires`: milliseconds, `undefined` for never. Inside a transaction of the caller or alone. */
+/** A token as the catalogue knows it. */
+export interface TokenRecord {
+  readonly id: string;
+  readonly kind: TokenKind;
+  readonly description: string;
+  readonly created: string;
+  readonly expires: string | null;
+  /** False also when one it came from has expired. */
+  readonly isValid: boolean;
+  /** The token it came from, whose rights it never exceeds; `null` when that is the project's own. */
+  readonly parent: string | null;
+  /** Absent: all of them (`admin`), or those of its parent (`job`). */
+  readonly rights?: Rights;
+}
+
+/** What a new token is to be. `expires`: milliseconds, `undefined` for never. */
+export interface TokenInput {
+  readonly description: string;
+  readonly expires: number | undefined;
+  readonly rights: Rights;
+}
+
+interface NewToken extends Pick<TokenInput, 'description' | 'expires'> {
+  readonly kind: TokenKind;
+  readonly rights?: Rights;
+  readonly parent?: number;
+  readonly job?: string;
+}
+
+/** Inside a transaction of the caller or alone. */
 export function issueToken(
   catalogue: Catalogue,
-  token: { readonly kind: 'admin' | 'job'; readonly description: string; readonly expires: number | undefined },
+  { kind, description, expires, rights, parent, job }: NewToken,
 ): IssuedToken {
   const { text, salt, hash } = newSecret();
-  const now = Date.now();
   const { id } = catalogue.run(
-    'INSERT INTO tokens (description, kind, salt, hash, created, expires) VALUES (?, ?, ?, ?, ?, ?)',
-    token.description,
-    token.kind,
+    'INSERT INTO tokens (description, kind, salt, hash, rights, parent, job, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    description,
+    kind,
     salt,
     hash,
-    now,
-    token.expires ?? null,
+    JSON.stringify(rights ?? {}),
+    parent ?? null,
+    job ?? null,
+    Date.now(),
+    expires ?? null,
   );
-  return { id: String(id), secret: `${id}-${text}` };
+  return { id: String(id), secret: secretText(id, text) };
 }
 
-/** The token of a secret, unless it is revoked or expired. */
-export function tokenOf(
+/** Empty when there is no such token. */
+export function descriptionOf(catalogue: Catalogue, id: string): string {
+  return (catalogue.one('SELECT description FROM tokens WHERE id = ?', Number(id))?.description ?? '') as string;
+}
+
+/** A token that may at most what the guard's may. @throws UserError, nothing is changed then */
+export function createToken(catalogue: Catalogue, guard: Guard, input: TokenInput): IssuedToken {
+  const { description, expires, rights } = input;
+  if (description.trim() === '' || description.length > 200 || /\p{Cc}/u.test(description)) {
+    throw new UserError('a description has 1 to 200 characters, and no control characters', {
+      hint: 'Say who uses the token, and what for.',
+    });
+  }
+  if (expires !== undefined && expires <= Date.now()) {
+    throw new UserError(`a token that expired on ${isoTime(expires)} is of no use`, { hint: 'Name a moment to come.' });
+  }
+  assertPatterns(rights.buckets);
+  return catalogue.write(() => {
+    guard.require({ on: 'tokens', to: 'manage' });
+    const parent = guard.isAdmin() ? {} : { parent: Number(guard.token.id) };
+    return issueToken(catalogue, { kind: 'token', description, expires, rights, ...parent });
+  });
+}
+
+/** The tokens that the guard's may see, by id: all, those that came from it, or itself alone. Those of jobs are left out. */
+export function listTokens(catalogue: Catalogue, guard: Guard): readonly TokenRecord[] {
+  return catalogue.read(() => {
+    const rows = catalogue.all("SELECT * FROM tokens WHERE kind <> 'job' ORDER BY id");
+    return rows.filter((row) => isReachable(catalogue, guard, row, 'self')).map((row) => recordOf(catalogue, row));
+  });
+}
+
+/** @throws UserError when there is no such token, for the guard's own as well */
+export function showToken(catalogue: Catalogue, guard: Guard, id: string): TokenRecord {
+  return catalogue.read(() => recordOf(catalogue, reachable(catalogue, guard, id, 'self')));
+}
+
+/** Revokes a token and those that came from it; returns their ids. Nobody revokes the project's own, or the token he uses. @throws UserError */
+export function removeToken(catalogue: Catalogue, guard: Guard, id: string): readonly string[] {
+  return catalogue.write(() => {
+    const row = reachable(catalogue, guard, id, 'others');
+    if (row.kind === 'admin') {
+      throw new UserError(`token ${id} is the project's own and is not removed`, {
+        hint: 'Give it a new secret with `componentd storage token refresh`.',
+      });
+    }
+    const before = idsOf(catalogue);
+    catalogue.run('DELETE FROM tokens WHERE id = ?', row.id as number);
+    const after = new Set(idsOf(catalogue));
+    return before.filter((known) => !after.has(known));
+  });
+}
+
+/** A new secret for a token; the old one is worth nothing from now on. `keep` gets it before that, and may fail. @throws UserError */
+export function refreshToken(
   catalogue: Catalogue,
-  secret: string,
-): { readonly id: string; readonly kind: string } | undefined {
-  const [id = '', text = ''] = secret.split(/-(.*)/s);
-  if (!/^\d{1,15}$/.test(id)) return undefined;
-  const row = catalogue.one('SELECT kind, salt, hash, expires FROM tokens WHERE id = ?', Number(id));
-  if (row === undefined || !isSecret(text, { salt: row.salt as string, hash: row.hash as string })) return undefined;
-  if (row.expires !== null && (row.expires as number) <= Date.now()) return undefined;
-  return { id, kind: row.kind as string };
+  guard: Guard,
+  id: string,
+  keep: (secret: string, kind: TokenKind) => void = () => undefined,
+): IssuedToken {
+  return catalogue.write(() => {
+    const row = reachable(catalogue, guard, id, 'self');
+    const { text, salt, hash } = newSecret();
+    const secret = secretText(row.id as number, text);
+    catalogue.run('UPDATE tokens SET salt = ?, hash = ? WHERE id = ?', salt, hash, row.id as number);
+    keep(secret, row.kind as TokenKind);
+    return { id: String(row.id), secret };
+  });
 }
 
-/** A new token for a job; the job's earlier ones are revoked. `expires`: milliseconds. */
-export function issueJobToken(catalogue: Catalogue, jobId: string, expires: number): IssuedToken {
+/** A token for a job, with the rights of the guard's; the job's earlier ones are revoked. `expires`: milliseconds. */
+export function issueJobToken(catalogue: Catalogue, guard: Guard, jobId: string, expires: number): IssuedToken {
   return catalogue.write(() => {
     revokeJobTokens(catalogue, jobId);
-    return issueToken(catalogue, { kind: 'job', description: jobDescription(jobId), expires });
+    guard.require();
+    const token = {
+      kind: 'job',
+      description: `job ${jobId}`,
+      expires,
+      parent: Number(guard.token.id),
+      job: jobId,
+    } as const;
+    return issueToken(catalogue, token);
   });
 }
 
 /** Forgets every token of a job; none is fine. Inside a transaction of the caller or alone. */
 export function revokeJobTokens(catalogue: Catalogue, jobId: string): void {
-  catalogue.run("DELETE FROM tokens WHERE description = ? AND kind = 'job'", jobDescription(jobId));
+  catalogue.run("DELETE FROM tokens WHERE job = ? AND kind = 'job'", jobId);
 }
 
-/** What a job's tokens are found by. */
-function jobDescription(jobId: string): string {
-  return `job ${jobId}`;
+/** The row of a token that the guard's may handle. What it may not is answered like what is not there. */
+function reachable(catalogue: Catalogue, guard: Guard, id: string, whom: 'self' | 'others'): Row {
+  const row = /^\d{1,15}$/.test(id)
+    ? catalogue.one("SELECT * FROM tokens WHERE id = ? AND kind <> 'job'", Number(id))
+    : undefined;
+  if (row !== undefined && isReachable(catalogue, guard, row, whom)) return row;
+  throw new UserError(
+    `there is no token ${JSON.stringify(id)} that the token "${guard.token.description}" may handle`,
+    {
+      hint: 'See `componentd storage token ls`; nobody removes the token he uses.',
+    },
+  );
+}
+
+function isReachable(catalogue: Catalogue, guard: Guard, row: Row, whom: 'self' | 'others'): boolean {
+  const isSelf = String(row.id) === guard.token.id;
+  if (guard.isAdmin()) return true;
+  if (isSelf) return whom === 'self';
+  return guard.viewer()({ on: 'tokens', to: 'manage' }) && cameFrom(catalogue, row, Number(guard.token.id));
+}
+
+/** Whether a token was made by another one, or by one that that one made. */
+export function cameFrom(catalogue: Catalogue, row: Row, ancestor: number): boolean {
+  for (let parent = row.parent as number | null; parent !== null; ) {
+    if (parent === ancestor) return true;
+    parent = (catalogue.one('SELECT parent FROM tokens WHERE id = ?', parent)?.parent ?? null) as number | null;
+  }
+  return false;
+}
+
+function recordOf(catalogue: Catalogue, row: Row): TokenRecord {
+  const kind = row.kind as TokenKind;
+  return {
+    id: String(row.id),
+    kind,
+    description: row.description as string,
+    created: isoTime(row.created as number),
+    expires: row.expires === null ? null : isoTime(row.expires as number),
+    isValid: holderOf(catalogue, row.id as number).state === 'valid',
+    parent: row.parent === null ? null : String(row.parent),
+    ...(kind === 'token' && { rights: rightsOf(row) }),
+  };
+}
+
+function idsOf(catalogue: Catalogue): readonly string[] {
+  return catalogue.all("SELECT id FROM tokens WHERE kind <> 'job' ORDER BY id").map(({ id }) => String(id));
+}
+
+/** The id finds the row; the rest proves it. */
+function secretText(id: number, text: string): string {
+  return `${id}-${text}`;
 }

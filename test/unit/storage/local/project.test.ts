@@ -10,12 +10,12 @@ import { type CollectOptions, collect } from '../../../../src/storage/local/coll
 import { addComponent, listComponents } from '../../../../src/storage/local/components.ts';
 import { getConfiguration, listConfigurations } from '../../../../src/storage/local/configuration-store.ts';
 import { setConfiguration } from '../../../../src/storage/local/configurations.ts';
+import { tokenOf } from '../../../../src/storage/local/holder.ts';
 import { importFile, importTable } from '../../../../src/storage/local/imports.ts';
 import { initProject } from '../../../../src/storage/local/init.ts';
 import type { LocalStorage } from '../../../../src/storage/local/local-storage.ts';
 import { openLocalStorage } from '../../../../src/storage/local/open.ts';
 import { previewTable, tableIds } from '../../../../src/storage/local/tables.ts';
-import { tokenOf } from '../../../../src/storage/local/tokens.ts';
 
 let directory: string;
 let path: string;
@@ -146,7 +146,7 @@ describe('imports', () => {
     const csv = join(directory, `source-${counter}.csv`);
     await writeFile(csv, 'id;name\n1;a\n2;b\n3;c\n');
     await opened(async (storage) => {
-      const { catalogue, folder, engine } = storage.parts;
+      const { folder } = storage.parts;
       const table = 'in.c-main.people';
       const imported = await importTable(
         storage,
@@ -156,7 +156,7 @@ describe('imports', () => {
       expect(imported).toEqual({ id: table, columns: ['id', 'name'], importedRows: 3, warnings: [] });
       const source = { stream: Readable.from('id,name\n3,z\n'), name: 'standard input' };
       await importTable(storage, { source, table, primaryKey: ['id'], incremental: true }, signal);
-      expect(await previewTable(catalogue, folder, engine, table, 10)).toEqual({
+      expect(await previewTable(storage.parts, table, 10)).toEqual({
         columns: ['id', 'name'],
         rows: [
           ['1', 'a'],
@@ -164,10 +164,10 @@ describe('imports', () => {
           ['3', 'z'],
         ],
       });
-      expect((await previewTable(catalogue, folder, engine, table, 1)).rows).toHaveLength(1);
-      expect(listBuckets(catalogue)).toMatchObject([{ id: 'in.c-main', stage: 'in', name: 'c-main' }]);
-      expect(tableIds(catalogue)).toEqual([table]);
-      expect(tableIds(catalogue, 'in.c-other')).toEqual([]);
+      expect((await previewTable(storage.parts, table, 1)).rows).toHaveLength(1);
+      expect(listBuckets(storage.parts)).toMatchObject([{ id: 'in.c-main', stage: 'in', name: 'c-main' }]);
+      expect(tableIds(storage.parts)).toEqual([table]);
+      expect(tableIds(storage.parts, 'in.c-other')).toEqual([]);
       expect(await readFile(csv, 'utf8')).toContain('1;a');
       expect(await readdir(folder.staged)).toEqual([]);
     });
@@ -183,7 +183,7 @@ describe('imports', () => {
       await expect(importTable(storage, { source: missing, table }, signal)).rejects.toThrow(UserError);
       await expect(importTable(storage, { source: { path: directory }, table }, signal)).rejects.toThrow(UserError);
       expect(await readdir(storage.parts.folder.staged)).toEqual([]);
-      expect(tableIds(storage.parts.catalogue)).toEqual([]);
+      expect(tableIds(storage.parts)).toEqual([]);
     });
   });
 });

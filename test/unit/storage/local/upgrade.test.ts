@@ -9,10 +9,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../../../../src/base/errors.ts';
 import { Catalogue } from '../../../../src/storage/local/catalogue.ts';
 import { collect } from '../../../../src/storage/local/collect.ts';
+import { tokenOf } from '../../../../src/storage/local/holder.ts';
 import { initProject } from '../../../../src/storage/local/init.ts';
 import { formatVersion, migrations } from '../../../../src/storage/local/migrations.ts';
 import { openLocalStorage } from '../../../../src/storage/local/open.ts';
-import { tokenOf } from '../../../../src/storage/local/tokens.ts';
 import { upgradeProject } from '../../../../src/storage/local/upgrade.ts';
 import { copyFirstProject, firstFormat } from '../../../support/first-format.ts';
 
