@@ -4,6 +4,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { InfrastructureError, type Problem, throwProblems, UserError } from './base/errors.ts';
 import { JsonSyntaxError, parseJson, toPlain } from './base/json.ts';
 import { type LimitSettings, problemsOfLimits } from './base/limit-settings.ts';
+import { type NetworkConfig, problemsOfNetworks } from './base/network-settings.ts';
 import { suggest } from './base/suggest.ts';
 
 /** Everything an operator can set; validated once, frozen, handed down. Bytes, milliseconds, counts. */
@@ -25,6 +26,8 @@ export interface Config {
   readonly pidsLimit: number;
   /** What a container may have at most, and the limits of the project. */
   readonly limits: LimitSettings;
+  /** Networks of containers. */
+  readonly networks: NetworkConfig;
   readonly graceMs: number;
   readonly logBacklogBytes: number;
   readonly maxOutputBytes: number;
@@ -71,6 +74,7 @@ const defaults: Omit<Config, 'color' | 'liveView' | 'token' | 'tokenFile' | 'sea
   concurrentCreates: 2 * availableParallelism(),
   pidsLimit: 4096,
   limits: {},
+  networks: {},
   graceMs: 30_000,
   logBacklogBytes: 1024 ** 3,
   maxOutputBytes: 100_000_000_000,
@@ -159,6 +163,8 @@ function readConfigFile(path: string | undefined): Partial<typeof defaults> {
     else if (key === 'runtimes') problems.push(...problemsOfRuntimes(value as object, source));
     else if (key === 'limits')
       problems.push(...problemsOfLimits(value as object).map((wrong) => ({ source, ...wrong })));
+    else if (key === 'networks')
+      problems.push(...problemsOfNetworks(value as object).map((wrong) => ({ source, ...wrong })));
   }
   throwProblems('The configuration of componentd is wrong', problems);
   return plain as Partial<typeof defaults>;

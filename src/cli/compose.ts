@@ -9,8 +9,24 @@ import type { Engine } from '../job/types.ts';
 import { detectCgroups, emptyCgroups, makeCgroup, removeCgroupParents } from '../runtime/cgroups.ts';
 import { createRuntime } from '../runtime/container.ts';
 import { followLog } from '../runtime/logs.ts';
+import type { NetworkSettings } from '../runtime/network/types.ts';
 import { findRuntime, type OciRuntime } from '../runtime/oci-runtime.ts';
 import { freeSpaceGuard } from '../runtime/space.ts';
+
+/** On a file system that a restart of the machine empties; everything in it ends with the machine too. */
+const networkDirectory = '/run/componentd/network';
+
+export function networkSettingsOf({ networks }: Config): NetworkSettings {
+  const { directory, subnet, plugins, nameServers, bridgeAllow, noInternetAllow } = networks;
+  return {
+    directory: directory ?? networkDirectory,
+    subnet: subnet ?? '10.213.0.0/16',
+    pluginDirectories: plugins ?? ['/usr/lib/cni', '/opt/cni/bin'],
+    nameServers: nameServers ?? [],
+    bridgeAllow: bridgeAllow ?? [],
+    noInternetAllow: noInternetAllow ?? [],
+  };
+}
 
 /** The tenant's namespace in containerd: the one function that knows how they correspond. */
 export function namespaceOf(tenant: string): string {
@@ -63,7 +79,14 @@ export function createJobEngine({ client, version }: ConnectedNode, config: Conf
   const cgroups = detectCgroups();
   cgroups.catch(() => undefined);
   return {
-    runtime: createRuntime(client, { snapshotter, version, runtime: runtimeOf(config), searchPath, concurrentCreates }),
+    runtime: createRuntime(client, {
+      snapshotter,
+      version,
+      runtime: runtimeOf(config),
+      searchPath,
+      concurrentCreates,
+      networks: networkSettingsOf(config),
+    }),
     followLog,
     ensureImage: (request, call) => images.ensure(request, call),
     makeCgroup: async (path) => makeCgroup(await cgroups, path),

@@ -15,7 +15,8 @@ import { planJob } from '../job/plan.ts';
 import { resolveJob } from '../job/resolve.ts';
 import { type JobSpec, parseJobSpec } from '../job/spec.ts';
 import type { Plan } from '../job/types.ts';
-import { type ConnectedNode, openNode } from './compose.ts';
+import { networkFault } from '../runtime/network/plugins.ts';
+import { type ConnectedNode, networkSettingsOf, openNode } from './compose.ts';
 import { executeAndPrint } from './execute.ts';
 import { print, safeJson } from './output.ts';
 import { type OpenProject, withProject } from './project.ts';
@@ -100,7 +101,9 @@ export async function planTarget(target: string, options: JobOptions, session: S
 /** Looks up what the job names and takes every decision. @throws UserError with every problem */
 export async function makePlan(spec: JobSpec, { storage, cipher }: OpenProject, config: Config): Promise<Plan> {
   const resolved = await resolveJob(spec, storage, cipher);
-  return planJob(resolved, {
+  const networks = networkSettingsOf(config);
+  const fault = networkFault(networks.pluginDirectories);
+  const plan = planJob(resolved, {
     job: ulid(),
     attempt: 1,
     node: await nodeId(config.stateDir),
@@ -109,7 +112,12 @@ export async function makePlan(spec: JobSpec, { storage, cipher }: OpenProject, 
     now: new Date(),
     pidsLimit: config.pidsLimit,
     limits: config.limits,
+    networking: fault === undefined ? {} : { fault },
   });
+  const isConnected = plan.rows.some(({ stages }) => stages.some(({ network }) => network !== 'none'));
+  if (!isConnected) return plan;
+  const { networkNotes } = await import('../runtime/network/outlook.ts');
+  return { ...plan, warnings: [...plan.warnings, ...(await networkNotes(networks))] };
 }
 
 async function readSpec(target: string, { config, row, tag }: JobOptions): Promise<JobSpec> {

@@ -6,7 +6,7 @@ import { print, printError, printJson } from './output.ts';
 import type { Session, Verb } from './session.ts';
 
 const help = `
-Removes containers, leases and job data whose process is gone. Jobs of live processes are never touched.
+Removes containers, leases, networks and job data whose process is gone. Jobs of live processes are never touched.
 A job that could still be resumed gets the result "lost": resume it first if you want it.
 What cannot be removed is told and stays for the next time; the exit code is 3 then.
 
@@ -26,8 +26,9 @@ export const sweepCommand: Verb = (program, session) => {
 
 async function sweepAll(dryRun: boolean, session: Session): Promise<void> {
   const { config } = session;
-  const { createJobEngine, findEmptyCgroups, openContainerd } = await import('./compose.ts');
+  const { createJobEngine, findEmptyCgroups, networkSettingsOf, openContainerd } = await import('./compose.ts');
   const { sweep } = await import('../daemon/sweep.ts');
+  const { createNetworks } = await import('../runtime/network/networks.ts');
   const node = await openContainerd(config);
   await using project = await lazyProject(config.project);
   const told = telling(dryRun, session);
@@ -37,6 +38,7 @@ async function sweepAll(dryRun: boolean, session: Session): Promise<void> {
       client: node.client,
       engine: createJobEngine(node, config),
       emptyCgroups: findEmptyCgroups,
+      networks: createNetworks(networkSettingsOf(config)),
       stateDir: config.stateDir,
       tenant: config.tenant,
       discard: async (commitId) => (await project.open())?.discard(commitId),

@@ -11,13 +11,25 @@ import { sweepJobs } from './sweep-jobs.ts';
 import { attempt, type SweepOptions, type Swept } from './swept.ts';
 
 /**
- * Removes what a crash left: containers, leases, cgroups and job data whose owner, told by pid, start time and boot, is gone. What belongs
+ * Removes what a crash left: containers, leases, cgroups, networks and job data whose owner, told by pid, start time and boot, is gone. What belongs
  * to a live process is never touched, whichever state directory it works in. A job that had no result gets the result `lost`.
  */
 export async function sweep(options: SweepOptions): Promise<void> {
   await sweepJobs(options);
   await sweepLeases(options);
   await sweepCgroups(options);
+  await sweepNetworks(options);
+}
+
+/** After the containers, whose removal takes their networks along. */
+async function sweepNetworks(options: SweepOptions): Promise<void> {
+  try {
+    for (const { kind, id, why, remove } of await options.networks.unused()) {
+      await attempt(options, { kind, id, why }, remove);
+    }
+  } catch (error) {
+    options.onFailed({ kind: 'network', id: 'of this node', why: 'cannot be looked at' }, error);
+  }
 }
 
 async function sweepLeases(options: SweepOptions): Promise<void> {

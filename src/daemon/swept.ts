@@ -1,10 +1,11 @@
 import type { Containerd } from '../containerd/client.ts';
 import type { Ending } from '../job/abandon.ts';
 import type { Engine } from '../job/types.ts';
+import type { Networks } from '../runtime/network/types.ts';
 
 /** One thing that nobody owned, and why it goes. */
 export interface Swept {
-  readonly kind: 'cgroup' | 'container' | 'job' | 'lease' | 'project';
+  readonly kind: 'address' | 'cgroup' | 'container' | 'job' | 'lease' | 'network' | 'project' | 'rules';
   readonly id: string;
   readonly why: string;
 }
@@ -22,6 +23,8 @@ export interface Telling {
 export interface SweepOptions extends Ending, Telling {
   readonly client: Containerd;
   readonly engine: Pick<Engine, 'runtime' | 'removeCgroup'>;
+  /** Networks of the node, for what no container's removal will find. */
+  readonly networks: Pick<Networks, 'unused'>;
   readonly stateDir: string;
   /** Names of the cgroups right below this one that hold nothing. */
   readonly emptyCgroups: (parent: string) => Promise<readonly string[]>;

@@ -10,6 +10,7 @@ import { stageEnvironment } from './environment.ts';
 import { planInputs } from './input-mapping.ts';
 import { jobLabel } from './labels.ts';
 import { type PlannedLimits, planLimits } from './limits.ts';
+import { type Networking, networkNotes, networkOf } from './network.ts';
 import type { ResolvedJob, ResolvedRow } from './resolve.ts';
 import { parseStoredState } from './state.ts';
 import type { ImagePlan, OutputPlan, Plan, Policy, RowPlan, StagePlan, StageRole } from './types.ts';
@@ -26,13 +27,19 @@ export interface PlanOptions {
   readonly pidsLimit: number;
   /** What the operator allows; nothing but the contract's limits when absent. */
   readonly limits?: LimitSettings;
+  /** None when absent. */
+  readonly networking?: Networking;
 }
 
-/** Takes every decision of a job. Pure: equal input, equal plan. @throws UserError with every problem of the mapping. */
+const noNetworking: Networking = { fault: { message: 'nobody said that there are networks' } };
+
+/** Takes every decision of a job. Pure: equal input, equal plan. */
 export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
   const { spec, component, project, token, notes } = resolved;
   const images = new Images();
-  const warnings = new Set(notes);
+  const definitions = [component, ...resolved.processors.values()];
+  const { policy, networking = noNetworking } = options;
+  const warnings = new Set([...notes, ...networkNotes(definitions, policy, networking)]);
   const rows = resolved.rows.map((row, index) => planRow({ row, index, resolved, options, images, warnings }));
   return {
     formatVersion: 1,
@@ -202,7 +209,7 @@ function planStage({
   options,
 }: StageToPlan): StagePlan {
   const { component, spec, project, token, configVersion } = resolved;
-  const { job, attempt, node } = options;
+  const { job, attempt, node, policy, networking = noNetworking } = options;
   const container = derivedId(node, job, String(attempt), String(index), String(priority));
   const containerName = `${sanitizedId(definition.id)}-${job}-${job}-${priority}`;
   const keepalive = definition.features.includes('container-tcpkeepalive-60s-override');
@@ -236,7 +243,7 @@ function planStage({
     }),
     forwardToken: definition.forwardToken,
     asImageUser: definition.features.includes('container-root-user'),
-    network: 'none',
+    network: networkOf(definition, policy, networking),
     sysctls: keepalive ? { 'net.ipv4.tcp_keepalive_time': '60' } : {},
     limits: limits.limits,
     memoryText: limits.memoryText,

@@ -117,7 +117,7 @@ export interface StagePlan {
   readonly forwardToken: boolean;
   /** Runs as the image's own user, and ownership is reset afterwards. */
   readonly asImageUser: boolean;
-  readonly network: 'none';
+  readonly network: 'none' | 'bridge' | 'no-internet';
   readonly sysctls: Readonly<Record<string, string>>;
   readonly limits: Limits;
   /** The memory limit for messages, for example `256M`. */

@@ -35,7 +35,7 @@ export function findUnsupported({ spec, component, processors, configurations, p
   ];
   return {
     problems: [...new Map(problems.map((problem) => [`${problem.source}:${problem.path}`, problem])).values()],
-    notes: [...parallelismNotes(spec, configurations), ...definitions.flatMap(networkNotes)],
+    notes: parallelismNotes(spec, configurations),
   };
 }
 
@@ -63,13 +63,11 @@ function jobGaps({ mode, plain }: JobSpec, branchId: string | undefined): readon
   return problems;
 }
 
-function definitionGaps({ id, network, logging, image, injectEnvironment }: ComponentDefinition): readonly Problem[] {
+function definitionGaps({ id, logging, image, injectEnvironment }: ComponentDefinition): readonly Problem[] {
   const source = `component ${id}`;
   const problems: Problem[] = [];
   const refuse = (path: string, message: string, hint: string): unknown =>
     problems.push({ source, path, message, hint });
-  if (network !== undefined && network !== 'none')
-    refuse('data.network', `"${network}" ${notYet}`, 'set "network": "none"');
   if (logging.type === 'gelf')
     refuse(
       'data.logging.type',
@@ -101,10 +99,4 @@ function parallelismNotes(spec: JobSpec, configurations: readonly NormalConfigur
   if (configurations.length < 2) return [];
   const wished = spec.parallelism ?? configurations[0]?.runtime.parallelism ?? '0';
   return wished === '0' ? [] : [`parallelism ${wished}: rows run one after the other in this version`];
-}
-
-function networkNotes({ id, network }: ComponentDefinition): readonly string[] {
-  return network === undefined
-    ? [`component ${id} names no network and gets none; its containers reach nothing but themselves`]
-    : [];
 }

@@ -197,7 +197,6 @@ describe('configurations', () => {
   });
 
   test.each([
-    [{ network: 'bridge' }, 'data.network'],
     [{ logging: { type: 'gelf' } }, 'data.logging.type'],
     [{ staging_storage: { input: 's3' } }, 'data.staging_storage.input'],
     [{ definition: { type: 'aws-ecr', uri: 'x/y' } }, 'data.definition.type'],

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { type Containerd, connectContainerd } from '../../src/containerd/client.ts';
+import { type NetworkPlace, networkLeftovers } from './networks.ts';
 import { cgroupsBelow, mountsBelow, shimsOf } from './wreckage.ts';
 
 export interface Place {
@@ -14,11 +15,13 @@ export interface Place {
   /** No directory of ours may be in here. */
   readonly tempDirectory?: string;
   readonly snapshotter?: string;
+  /** Nothing of any network may be there. */
+  readonly networks?: NetworkPlace;
 }
 
 /**
  * Fails with the list of what is left: containers, tasks, snapshots other than committed ones, leases, open ingests, shims,
- * mounts, cgroups, temporary directories. Images, their content and committed snapshots may stay. Waits up to 3 s for what ends by itself.
+ * mounts, cgroups, networks, temporary directories. Images, their content and committed snapshots may stay. Waits up to 3 s for what ends by itself.
  */
 export async function expectNothingLeft(place: Place): Promise<void> {
   const containerd = connectContainerd(place);
@@ -63,6 +66,7 @@ export async function leftovers(containerd: Containerd, place: Place): Promise<r
     ...shims.map(({ id, pid }) => `shim ${pid} of ${id}`),
     ...mounts.map((point) => `mount ${point}`),
     ...(await cgroupsBelow(cgroupPrefix)).map((path) => `cgroup ${path}`),
+    ...(place.networks === undefined ? [] : await networkLeftovers(place.networks)),
     ...temporary.map((name) => `temporary directory ${name}`),
   ];
 }

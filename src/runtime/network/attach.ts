@@ -6,7 +6,7 @@ import { profilesOf, type Shared } from './detach.ts';
 import { applyRules } from './iptables.ts';
 import { createNamespace } from './namespaces.ts';
 import { leasesFolder, namespacePath } from './places.ts';
-import { requirePlugins } from './plugins.ts';
+import { networkFault } from './plugins.ts';
 import { groupOf, profileOf, reachableNameServers } from './profile.ts';
 import { type AttachmentRecord, allRecords, writeRecord } from './records.ts';
 import { formatResolver, readResolver } from './resolver.ts';
@@ -21,7 +21,8 @@ export async function attach(wanted: Wanted, shared: Shared): Promise<Attached> 
   const { settings, turn, prefix } = shared;
   const { directory, subnet } = settings;
   const { id, mode, policy } = wanted;
-  requirePlugins(settings.pluginDirectories);
+  const fault = networkFault(settings.pluginDirectories);
+  if (fault !== undefined) throw fault;
   const allow = mode === 'bridge' ? settings.bridgeAllow : settings.noInternetAllow;
   const resolver = await resolverOf(settings);
   const nameServers = reachableNameServers(mode, allow, resolver.nameServers);
@@ -84,5 +85,5 @@ async function markNodeEnd({ interfaces = [] }: CniResult, group: number): Promi
 function addressOf({ ips = [] }: CniResult): string {
   const address = ips[0]?.address.split('/')[0];
   if (address !== undefined) return address;
-  throw new InfrastructureError('the CNI plugin host-local gave no address', { hint: 'Look at networkSubnet.' });
+  throw new InfrastructureError('the CNI plugin host-local gave no address', { hint: 'Look at networks.subnet.' });
 }

@@ -3,8 +3,8 @@ import { InfrastructureError } from '../../base/errors.ts';
 
 const limitMs = 30_000;
 const maxOutputBytes = 16 * 1024 * 1024;
-/** The daemon may have been started with a shorter one. */
-const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where programs are looked for: the daemon may have been started with a shorter one. */
+export const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface CommandOptions {
   readonly input?: string;
@@ -52,14 +52,17 @@ export async function succeed(program: string, args: readonly string[], options?
 }
 
 function unusable(program: string, error: ExecFileException | null): InfrastructureError {
-  if (error?.code === 'ENOENT') {
-    return new InfrastructureError(`${program} is not installed, and networks need it`, {
-      hint: 'Install iptables, iproute2 and util-linux, or run `scripts/setup`.',
-      cause: error,
-    });
-  }
+  if (error?.code === 'ENOENT') return notInstalled(program, error);
   const why = error?.killed === true ? `did not end within ${limitMs / 1000} s` : `cannot be run: ${error?.message}`;
   return new InfrastructureError(`${program} ${why}`, { hint: 'Look at the load and the log of the machine.' });
+}
+
+export function notInstalled(program: string, cause?: unknown): InfrastructureError {
+  return new InfrastructureError(`${program} is not installed, and networks need it`, {
+    reason: 'no-plugins',
+    hint: 'Install the packages iptables, iproute2 and util-linux.',
+    cause,
+  });
 }
 
 function lastWords(text: string): string {

@@ -21,5 +21,9 @@ export function createNetworks(settings: NetworkSettings): Networks {
       const { detach } = await import('./detach.ts');
       await slots.run(() => detach(id, shared));
     },
+    unused: async () => {
+      const { findUnused } = await import('./unused.ts');
+      return await findUnused(shared);
+    },
   };
 }

@@ -67,15 +67,16 @@ export function chainsOf(prefix: string, profile: Profile): { readonly onward: s
   return { onward: `${prefix}F${tag}`, node: `${prefix}N${tag}` };
 }
 
-/** What iptables matches for an endpoint: one line, or one for each protocol. */
+/** What iptables matches for an endpoint, to stand before `-j`: one text, or one for each protocol. */
 export function matchesOf(text: string): string[] {
   const endpoint = parseEndpoint(text);
   if (endpoint === undefined) return [];
-  const destination = `-d ${formatCidr(endpoint)}`;
-  const { port, protocol } = endpoint;
+  const { port, protocol, bits } = endpoint;
+  // What matches everything is not printed.
+  const destination = bits === 0 ? '' : `-d ${formatCidr(endpoint)} `;
   if (port === undefined) return [destination];
   const protocols = protocol === undefined ? ['tcp', 'udp'] : [protocol];
-  return protocols.map((name) => `${destination} -p ${name} -m ${name} --dport ${port}`);
+  return protocols.map((name) => `${destination}-p ${name} -m ${name} --dport ${port} `);
 }
 
 /** The node itself is reachable only where somebody wrote down address and port: a range never means it. */

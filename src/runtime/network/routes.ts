@@ -34,7 +34,7 @@ export function refuseOverlap(subnet: string, routes: readonly Route[]): void {
   if (taken === undefined) return;
   throw new InfrastructureError(
     `the addresses of containers, ${subnet}, overlap the route ${formatCidr(taken)} of ${taken.device}`,
-    { hint: 'Set networkSubnet to a range that nothing else uses, for example 10.77.0.0/16.' },
+    { hint: 'Set networks.subnet to a range that nothing else uses, for example 10.77.0.0/16.' },
   );
 }
 

@@ -70,7 +70,7 @@ function onwardRules({ mode, openPrivate, allow }: Profile): string[] {
     `-d 169.254.0.0/16 ${reject}`,
     // An address of the node behind which another container runtime publishes a port.
     `-m conntrack --ctstate DNAT ${reject}`,
-    ...allow.flatMap(matchesOf).map((match) => `${match} -j ACCEPT`),
+    ...allow.flatMap(matchesOf).map((match) => `${match}-j ACCEPT`),
     ...(mode === 'bridge' && !openPrivate ? privateRanges.map((range) => `-d ${range} ${reject}`) : []),
     mode === 'bridge' ? '-j ACCEPT' : reject,
   ];
@@ -81,7 +81,7 @@ function nodeRules({ allow }: Profile): string[] {
     ...allow
       .filter(namesOnePort)
       .flatMap(matchesOf)
-      .map((match) => `${match} -j ACCEPT`),
+      .map((match) => `${match}-j ACCEPT`),
     reject,
   ];
 }

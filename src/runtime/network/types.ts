@@ -42,4 +42,14 @@ export interface Networks {
   isAttached(id: string): boolean;
   /** Gives back the address, the namespace, and with the last container the rules. Nothing may run in the namespace any more. */
   detach(id: string): Promise<void>;
+  /** What is left of containers that nobody will detach any more; nothing is changed before its `remove` is called. */
+  unused(): Promise<readonly Unused[]>;
+}
+
+/** One thing that a crash left. */
+export interface Unused {
+  readonly kind: 'network' | 'address' | 'rules';
+  readonly id: string;
+  readonly why: string;
+  readonly remove: () => Promise<void>;
 }

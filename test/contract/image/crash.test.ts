@@ -46,6 +46,7 @@ async function sweepLeases(): Promise<number> {
     stateDir: place.directory,
     tenant: 'default',
     emptyCgroups: async () => [],
+    networks: { unused: async () => [] },
     discard: async () => {},
     revokeTokens: async () => {},
     dryRun: false,

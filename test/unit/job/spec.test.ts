@@ -175,14 +175,12 @@ describe('findUnsupported', () => {
     [outputTable({ delete_where: [{ changed_since: '-1 day' }] }), 'container.storage.output.tables.0.delete_where'],
     [outputTable({ unload_strategy: 'direct-grant' }), 'container.storage.output.tables.0.unload_strategy'],
     [outputTable({ deduplication_strategy: 'insert' }), 'container.storage.output.tables.0.deduplication_strategy'],
-    [{ component: { network: 'bridge' } }, 'data.network'],
     [{ component: { logging: { type: 'gelf' } } }, 'data.logging.type'],
     [{ component: { definition: { type: 'aws-ecr', uri: 'x' } } }, 'data.definition.type'],
     [{ component: { definition: { type: 'builder', uri: 'x' } } }, 'data.definition.type'],
     [{ component: { inject_environment: true } }, 'data.inject_environment'],
     [{ component: { staging_storage: { input: 's3' } } }, 'data.staging_storage.input'],
     [{ component: { staging_storage: { output: 'workspace-snowflake' } } }, 'data.staging_storage.output'],
-    [{ processor: { network: 'no-internet' } }, 'data.network'],
   ])('%j is refused by name at %s', (given, path) => {
     const { problems } = find(given);
     expect(problems.map((problem) => problem.path)).toContain(path);
@@ -259,16 +257,6 @@ describe('findUnsupported', () => {
     [{ processor: { staging_storage: { input: 's3' } } }],
   ])('%j is accepted', (given) => {
     expect(paths(given)).toEqual([]);
-  });
-
-  test('a component that names no network gets none, with a note', () => {
-    const { problems, notes } = findUnsupported({
-      spec: spec({}),
-      component: parseDefinition('{"id":"a","data":{"definition":{"type":"registry","uri":"x"}}}'),
-      processors: new Map(),
-      configurations: [],
-    });
-    expect([problems, notes]).toEqual([[], [expect.stringContaining('network')]]);
   });
 
   test('parallelism of several rows is accepted with a note', () => {
