@@ -35,7 +35,7 @@ export async function executeAndPrint(execution: Execution, session: Session): P
     await untilAborted(screen.flush(longestMs), session.signal).catch(() => undefined);
     await screen.close(flushMs);
     if (session.json) printJson({ type: 'result', ...result });
-    else describeResult(result, session);
+    else describeResult(result, session, execution.resumed ? [] : folder.plan.warnings);
     session.exitWith(result.exitCode);
   } finally {
     await screen.close(flushMs);

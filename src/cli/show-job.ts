@@ -1,8 +1,9 @@
 import type { JournalEntry } from '../base/journal.ts';
 import type { RowPlan, StageOutcome, StagePlan } from '../job/types.ts';
-import { formatBytes, formatDuration } from '../sinks/format.ts';
+import { counted, formatBytes, formatDuration } from '../sinks/format.ts';
 import { filesOf, findJob, type SeenJob, seeJob } from './job-status.ts';
 import { describeError, print, printJson, printTable, shown } from './output.ts';
+import { describeExplanation } from './result-text.ts';
 import type { Session } from './session.ts';
 
 /** What one stage has come to: `waiting`, `running`, `stopped` (begun by a process that is gone), or its outcome. */
@@ -142,14 +143,23 @@ function cellsOf({
   ];
 }
 
-function describeOutcome({ message, error, warnings, output, input }: NonNullable<SeenJob['result']>): void {
+function describeOutcome({
+  message,
+  error,
+  explanation,
+  warnings,
+  output,
+  input,
+}: NonNullable<SeenJob['result']>): void {
   if (error === undefined) print(shown(message));
   else
     for (const line of describeError('', { message, problems: error.problems }))
       print(line.replace(/^componentd: /, ''));
+  for (const line of explanation === undefined ? [] : describeExplanation(explanation, message)) print(`  ${line}`);
   for (const warning of warnings) print(`  warning: ${shown(warning)}`);
-  for (const { id, rows } of input.tables) print(`  read table ${shown(id)}: ${rows} rows`);
-  for (const { id, importedRows } of output.tables) print(`  wrote table ${shown(id)}: ${importedRows} rows`);
+  for (const { id, rows } of input.tables) print(`  read table ${shown(id)}: ${counted(rows, 'row')}`);
+  for (const { id, importedRows } of output.tables)
+    print(`  wrote table ${shown(id)}: ${counted(importedRows, 'row')}`);
   for (const { id, name } of output.files) print(`  wrote file ${id}: ${shown(name)}`);
 }
 

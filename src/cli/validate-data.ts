@@ -9,6 +9,7 @@ import { parseDocument } from '../job/document.ts';
 import { type OutputEntry, sortEntries } from '../job/output-entries.ts';
 import { readFileManifest } from '../job/output-manifest.ts';
 import { plainNameComplaint } from '../job/plain-name.ts';
+import { counted } from '../sinks/format.ts';
 import type { Session } from './session.ts';
 import { checkInputManifest, checkTable, type DataCheck, readManifestText } from './validate-table.ts';
 import { tellValidation } from './validation.ts';
@@ -41,8 +42,8 @@ export async function validateData(folder: string, session: Session): Promise<vo
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  const counted = `${count.tables} tables with ${count.rows} rows, ${count.files} files`;
-  tellValidation({ name: `${folder} (${counted})`, problems: findings.problems, warnings: [] }, session);
+  const held = [counted(count.tables, 'table'), counted(count.rows, 'row'), counted(count.files, 'file')].join(', ');
+  tellValidation({ name: `${folder} (${held})`, problems: findings.problems, warnings: [] }, session);
 }
 
 async function openFolder(folder: string): Promise<Directory> {

@@ -43,6 +43,7 @@ export async function executeJob(folder: JobFolder, resumed: boolean, tools: Too
   const { emit, engine } = tools;
   const started = Date.now();
   emit({ type: 'job-started', job: plan.job, component: plan.component, resumed });
+  if (!resumed) for (const message of plan.warnings) emit({ type: 'message', level: 'warning', message });
   const ending = new AbortController();
   const signal = AbortSignal.any([tools.signal, ending.signal]);
   const guarding = new AbortController();
@@ -97,10 +98,11 @@ function stopping({ signal, settings }: Tools): JobEvent {
   return { type: 'message', level: 'warning', message: `${message}: stopping; the component has ${seconds} s to end` };
 }
 
-/** Lines of output come redacted; what we say ourselves may quote a component, too. */
+/** Lines of output come redacted; what we say ourselves may quote a component, too, and it names its files. */
 function redacting(emit: Emit, redact: (text: string) => string): Emit {
   return (event) => {
     if (event.type === 'message' || event.type === 'release-failed') emit({ ...event, message: redact(event.message) });
+    else if (event.type === 'transfer') emit({ ...event, name: redact(event.name) });
     else emit(event);
   };
 }

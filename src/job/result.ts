@@ -128,7 +128,9 @@ function outcomeOf(error: ClassifiedError): Outcome {
   }
 }
 
-function told({ rows, images, loads }: Finished, { plan, journal }: JobContext) {
+/** What the component said in files is redacted like its output. */
+function told({ rows, images, loads }: Finished, { plan, journal, redact }: JobContext) {
+  const variables = rows.flatMap((row) => Object.entries(row.outputs.variables));
   const begun = journal.entries[0]?.time ?? new Date().toISOString();
   return {
     job: plan.job,
@@ -139,9 +141,13 @@ function told({ rows, images, loads }: Finished, { plan, journal }: JobContext) 
     stages: rows.map((row) => row.stages),
     input: { tables: rows.flatMap((row) => row.inputs.tables) },
     output: { tables: loads?.tables ?? [], files: loads?.files ?? [] },
-    outputVariables: Object.assign({}, ...rows.map((row) => row.outputs.variables)) as Record<string, string>,
+    outputVariables: Object.fromEntries(variables.map(([name, value]) => [redact(name), redact(value)])),
     usage: rows.flatMap((row) => row.stages.flatMap((stage) => stage.usageMetrics ?? [])),
-    warnings: [...plan.warnings, ...rows.flatMap((row) => row.outputs.warnings), ...(loads?.warnings ?? [])],
+    warnings: [
+      ...plan.warnings,
+      ...rows.flatMap((row) => row.outputs.warnings.map(redact)),
+      ...(loads?.warnings ?? []),
+    ],
     durationMs: Date.now() - Date.parse(begun),
   } as const;
 }

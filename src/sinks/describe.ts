@@ -1,5 +1,5 @@
 import type { JobEvent, Level } from '../base/events.ts';
-import { formatBytes, formatDuration, neutralise } from './format.ts';
+import { counted, formatBytes, formatDuration, neutralise } from './format.ts';
 
 /** An event in words, safe to show; `undefined` for what is only progress. Log lines read `component | text`. */
 export function describeEvent(event: JobEvent): string | undefined {
@@ -50,8 +50,8 @@ function sentence(event: JobEvent): string | undefined {
       return stageSentence(event);
     case 'log-dropped':
       return event.source === undefined
-        ? `${event.lines} lines of output were left out, because they came faster than they were read`
-        : `${event.lines} lines of output were not kept, because the record of this job is full`;
+        ? `${counted(event.lines, 'line')} of output left out, because they came faster than they were read`
+        : `${counted(event.lines, 'line')} of output not kept, because the record of this job is full`;
     case 'release-failed':
       return `warning: ${event.what} was left behind: ${event.message}`;
     case 'job-finished':
@@ -81,7 +81,7 @@ function stageSentence({
 }
 
 function amount(rows: number | undefined, bytes: number | undefined): string {
-  const parts = [rows === undefined ? '' : `${rows} rows`, bytes === undefined ? '' : formatBytes(bytes)].filter(
+  const parts = [rows === undefined ? '' : counted(rows, 'row'), bytes === undefined ? '' : formatBytes(bytes)].filter(
     (part) => part !== '',
   );
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;

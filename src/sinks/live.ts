@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { JobEvent } from '../base/events.ts';
 import { describeEvent, levelOf, shortDigest } from './describe.ts';
-import { formatBytes, formatDuration, formatTable, neutralise, textWidth, truncate } from './format.ts';
+import { counted, formatBytes, formatDuration, formatTable, neutralise, textWidth, truncate } from './format.ts';
 import { createOutlet } from './outlet.ts';
 import { paint } from './paint.ts';
 import { advance, type LayerProgress, type Progress, startProgress } from './progress.ts';
@@ -114,7 +114,7 @@ function layerLines({ layers, layersDone }: Progress, now: number): string[] {
   const rest = layers.size - shown.length;
   const counts = [
     rest > 0 ? `${rest} more ${rest === 1 ? 'layer' : 'layers'}` : '',
-    layersDone > 0 ? `${layersDone} ${layersDone === 1 ? 'layer' : 'layers'} done` : '',
+    layersDone > 0 ? `${counted(layersDone, 'layer')} done` : '',
   ].filter((part) => part !== '');
   return [...table.split('\n'), ...(counts.length === 0 ? [] : [counts.join(', ')])];
 }
