@@ -38,8 +38,9 @@ export async function runTarget(target: string, options: JobOptions, session: Se
   await withNode(config, async (project, connected) => {
     const plan = await makePlan(spec, project, config);
     const node = await connected;
+    const storage = project.storage.actingAs(plan.token.id);
     const folder = await createJobFolder(config.stateDir, plan, crashPointOf(config));
-    await executeAndPrint({ folder, resumed: false, project, node }, session);
+    await executeAndPrint({ folder, resumed: false, project: { ...project, storage }, node }, session);
   });
 }
 
@@ -49,22 +50,35 @@ export async function resumeJob(job: string, session: Session): Promise<void> {
   await withNode(config, async (project, connected) => {
     const node = await connected;
     const folder = await reopenJobFolder(config.stateDir, job, crashPointOf(config));
-    await refuseForeignJob(folder, project, config);
+    const own = await projectOf(folder, project, config);
     await releaseDeadLeases(node.client);
-    await executeAndPrint({ folder, resumed: true, project, node }, session);
+    await executeAndPrint({ folder, resumed: true, project: own, node }, session);
   });
 }
 
-/** A job goes on only where it began: elsewhere neither its containers nor its outputs would be found. */
-async function refuseForeignJob(
+/**
+ * The project with the rights of the token that the job was planned for. A job goes on only where it began: elsewhere neither its containers
+ * nor its outputs would be found.
+ */
+async function projectOf(
   { plan, path, journal }: JobFolder,
-  { storage }: OpenProject,
+  project: OpenProject,
   config: Config,
-): Promise<void> {
-  if (plan.project.id === storage.project.id && plan.tenant === config.tenant) return;
-  await journal[Symbol.asyncDispose]();
-  await releaseFolder(path);
-  throw new UserError(
+): Promise<OpenProject> {
+  const { storage } = project;
+  try {
+    if (plan.project.id !== storage.project.id || plan.tenant !== config.tenant)
+      throw foreignJob(plan, project, config);
+    return { ...project, storage: storage.actingAs(plan.token.id, plan.token) };
+  } catch (error) {
+    await journal[Symbol.asyncDispose]();
+    await releaseFolder(path);
+    throw error;
+  }
+}
+
+function foreignJob(plan: Plan, { storage }: OpenProject, config: Config): UserError {
+  return new UserError(
     `job ${plan.job} belongs to project ${plan.project.id} of tenant ${plan.tenant}, and this is project ${storage.project.id} of tenant ${config.tenant}`,
     {
       hint: 'Name its project with --project.',
@@ -100,7 +114,8 @@ export async function planTarget(target: string, options: JobOptions, session: S
 
 /** Looks up what the job names and takes every decision. @throws UserError with every problem */
 export async function makePlan(spec: JobSpec, { storage, cipher }: OpenProject, config: Config): Promise<Plan> {
-  const resolved = await resolveJob(spec, storage, cipher);
+  const own = spec.token === undefined ? storage : storage.actingAs(spec.token);
+  const resolved = await resolveJob(spec, own, cipher);
   const networks = networkSettingsOf(config);
   const fault = networkFault(networks.pluginDirectories);
   const plan = planJob(resolved, {

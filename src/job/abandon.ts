@@ -61,7 +61,7 @@ async function recordLost(folder: string, plan: Plan): Promise<void> {
   await journal.step('result', () => lostResult(plan));
 }
 
-function lostResult({ job, component, config, configVersion, warnings }: Plan): JobResult {
+function lostResult({ job, component, config, configVersion, token, warnings }: Plan): JobResult {
   return {
     job,
     outcome: 'lost',
@@ -70,6 +70,7 @@ function lostResult({ job, component, config, configVersion, warnings }: Plan): 
     component,
     ...(config !== undefined && { config }),
     configVersion,
+    token,
     images: [],
     stages: [],
     input: { tables: [] },

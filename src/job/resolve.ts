@@ -7,6 +7,7 @@ import { type NormalConfiguration, normalizeConfiguration } from './configuratio
 import { type ComponentDefinition, parseDefinition } from './definition.ts';
 import { parametersId } from './environment.ts';
 import { missingInputs } from './missing-inputs.ts';
+import { missingRights } from './missing-rights.ts';
 import { selectRows } from './rows.ts';
 import { inlineName, type JobSpec } from './spec.ts';
 import type { ProjectInfo, Storage, StoredConfiguration, TokenInfo } from './storage.ts';
@@ -73,13 +74,19 @@ export async function resolveJob(spec: JobSpec, storage: Storage, cipher: Cipher
     for (const row of selection.rows) missing.push(...(await missingInputs(row.configuration, nameOf(row), storage)));
     await findings.check(() => throwProblems('The input mapping names what is not in Storage', missing));
   }
+  const keepsState = stored !== undefined;
+  const writing = { component, keepsState, ...(spec.config !== undefined && { config: spec.config }) };
+  const unheld = rows.flatMap((row) =>
+    missingRights({ ...writing, configuration: row.configuration, source: nameOf(row) }, storage),
+  );
+  await findings.check(() => throwProblems("The job's token may not do what the configuration says", unheld));
   findings.throw('The job cannot run');
   return {
     spec,
     component,
     processors,
     rows,
-    configurationExists: stored !== undefined,
+    configurationExists: keepsState,
     configVersion: spec.configData === undefined ? (stored?.version ?? '') : '',
     project,
     token: storage.token,

@@ -137,6 +137,7 @@ function told({ rows, images, loads }: Finished, { plan, journal, redact }: JobC
     component: plan.component,
     ...(plan.config !== undefined && { config: plan.config }),
     configVersion: plan.configVersion,
+    token: plan.token,
     images: rows.map((row) => row.stages.map((_, index) => usedImage(plan, images, row.row, index))),
     stages: rows.map((row) => row.stages),
     input: { tables: rows.flatMap((row) => row.inputs.tables) },

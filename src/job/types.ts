@@ -209,6 +209,8 @@ export interface JobResult {
   readonly component: string;
   readonly config?: string;
   readonly configVersion: string;
+  /** What the job ran under; results of the first format do not say it. */
+  readonly token?: TokenInfo;
   /** Outer list: rows that ran; inner: images in run order, without the registry's host. */
   readonly images: readonly (readonly { readonly id: string; readonly digests: readonly string[] }[])[];
   readonly stages: readonly (readonly StageOutcome[])[];
