@@ -6,7 +6,7 @@ import { UserError } from '../base/errors.ts';
 import { ulid } from '../base/ids.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { isNotFound } from '../containerd/errors.ts';
-import { type Compression, compressionOf, readTar } from './archive-stream.ts';
+import { archiveName, type Compression, compressionOf, readTar } from './archive-stream.ts';
 import { maxImageBytes, maxManifestBytes } from './manifest.ts';
 import { isDigest } from './reference.ts';
 import { ContentWriter } from './writer.ts';
@@ -48,34 +48,37 @@ export async function ingestArchive(
   client: Containerd,
   { source, lease, signal }: { source: string | Readable; lease: string; signal: AbortSignal },
 ): Promise<Archive> {
+  const what = archiveName(source);
   const contents: Contents = { documents: new Map(), files: new Map(), links: new Map(), entries: 0, bytes: 0 };
-  await readTar(source, (entry) => take(client, { entry, contents, lease, signal }), signal);
+  await readTar(source, (entry) => take(client, { entry, contents, lease, signal, what }), signal);
   return contents;
 }
 
 interface Taking {
+  /** How errors call the archive. */
+  readonly what: string;
   readonly entry: ReadEntry;
   readonly contents: Contents;
   readonly lease: string;
   readonly signal: AbortSignal;
 }
 
-async function take(client: Containerd, { entry, contents, lease, signal }: Taking): Promise<void> {
+async function take(client: Containerd, { entry, contents, lease, signal, what }: Taking): Promise<void> {
   signal.throwIfAborted();
   const path = normalise(entry.path);
   contents.entries += 1;
   contents.bytes += entry.size;
-  if (contents.entries > maxEntries) throw refused(`it has more than ${maxEntries} entries`);
-  if (contents.bytes > maxImageBytes) throw refused(`it holds more than ${maxImageBytes} bytes`);
-  if (path.length > maxPathLength) throw refused('it has an entry with an overlong name');
+  if (contents.entries > maxEntries) throw refused(what, `it has more than ${maxEntries} entries`);
+  if (contents.bytes > maxImageBytes) throw refused(what, `it holds more than ${maxImageBytes} bytes`);
+  if (path.length > maxPathLength) throw refused(what, 'it has an entry with an overlong name');
   if (entry.type === 'SymbolicLink' || entry.type === 'Link') {
     const from = entry.type === 'Link' ? '' : posix.dirname(path);
     contents.links.set(path, normalise(posix.join(from, entry.linkpath ?? '')));
   }
   const isFile = entry.type === 'File' || entry.type === 'OldFile' || entry.type === 'ContiguousFile';
   if (!isFile || entry.size === 0 || isLegacy(path)) entry.resume();
-  else if (documentNames.has(path)) contents.documents.set(path, await readSmall(entry, path));
-  else contents.files.set(path, await store(client, { entry, path, lease, signal }));
+  else if (documentNames.has(path)) contents.documents.set(path, await readSmall(entry, path, what));
+  else contents.files.set(path, await store(client, { entry, path, lease, signal, what }));
 }
 
 /** Old Docker archives describe each layer a second time; nothing refers to that. */
@@ -83,22 +86,23 @@ function isLegacy(path: string): boolean {
   return /^[a-f0-9]{64}\/(?:json|VERSION)$/.test(path) || path === 'repositories';
 }
 
-async function readSmall(entry: ReadEntry, path: string): Promise<Buffer> {
-  if (entry.size > maxManifestBytes) throw refused(`its ${path} is larger than ${maxManifestBytes} bytes`);
+async function readSmall(entry: ReadEntry, path: string, what: string): Promise<Buffer> {
+  if (entry.size > maxManifestBytes) throw refused(what, `its ${path} is larger than ${maxManifestBytes} bytes`);
   return entry.concat();
 }
 
 async function store(
   client: Containerd,
-  { entry, path, lease, signal }: { entry: ReadEntry; path: string; lease: string; signal: AbortSignal },
+  { entry, path, lease, signal, what }: Omit<Taking, 'contents'> & { readonly path: string },
 ): Promise<StoredFile> {
   const ref = `import-${ulid()}`;
   const named = /^blobs\/(sha256|sha512)\/([a-f0-9]+)$/.exec(path);
   const expected = named === null ? undefined : `${named[1]}:${named[2]}`;
-  if (expected !== undefined && !isDigest(expected)) throw refused(`its ${path} is not named by a digest`);
+  if (expected !== undefined && !isDigest(expected)) throw refused(what, `its ${path} is not named by a digest`);
   const algorithm = named?.[1] ?? 'sha256';
   const hash = createHash(algorithm);
   let head = Buffer.alloc(0);
+  let length = 0;
   using writer = await ContentWriter.open(
     client,
     { lease, ref, total: entry.size, ...(expected && { expected }) },
@@ -109,12 +113,14 @@ async function store(
       signal.throwIfAborted();
       if (head.length < 4) head = Buffer.concat([head, chunk.subarray(0, 4)]);
       hash.update(chunk);
+      length += chunk.length;
       // What another namespace has already need not be sent again.
       if (writer !== undefined && writer.offset < entry.size) await writer.write(chunk);
     }
+    if (length < entry.size) throw refused(what, `it ends in the middle of ${path}`);
     const digest = `${algorithm}:${hash.digest('hex')}`;
     if (expected !== undefined && digest !== expected)
-      throw refused(`the content of ${path} is not that of its digest`);
+      throw refused(what, `the content of ${path} is not that of its digest`);
     await writer?.commit(digest, {});
     return { digest, size: entry.size, compression: compressionOf(head) };
   } catch (error) {
@@ -130,6 +136,6 @@ function normalise(path: string): string {
   return posix.normalize(`/${path}`).slice(1).replace(/\/$/, '');
 }
 
-function refused(problem: string): UserError {
-  return new UserError(`the archive is refused: ${problem}`, { reason: 'archive_invalid' });
+function refused(what: string, problem: string): UserError {
+  return new UserError(`${what} is refused: ${problem}`, { reason: 'archive_invalid' });
 }

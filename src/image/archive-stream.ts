@@ -12,6 +12,11 @@ export function compressionOf(head: Uint8Array): Compression {
   return head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd ? 'zstd' : 'none';
 }
 
+/** How errors call an archive. */
+export function archiveName(source: string | Readable): string {
+  return typeof source === 'string' ? `the archive ${source}` : 'the archive';
+}
+
 /**
  * Reads a tar (plain, gzip or zstd) in one pass and calls `onEntry` for each entry, one after another; it must read or resume the entry's body.
  * @throws UserError when it is damaged or no tar, what `onEntry` throws, or the signal's reason
@@ -21,11 +26,13 @@ export async function readTar(
   onEntry: (entry: ReadEntry) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const what = typeof source === 'string' ? `the archive ${source}` : 'the archive';
+  const what = archiveName(source);
   const stream = typeof source === 'string' ? createReadStream(source) : source;
   // A source that waits for its sender must not keep a stopped import waiting.
   const onAbort = (): void => void stream.destroy(asError(signal.reason));
   signal.addEventListener('abort', onAbort, { once: true });
+  // What ends it is thrown here; a stream that nobody reads any more would tell it to the whole process.
+  stream.on('error', () => undefined);
   try {
     signal.throwIfAborted();
     await parse(stream, onEntry, signal);

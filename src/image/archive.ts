@@ -4,6 +4,7 @@ import { UserError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { type DockerImage, dockerImages } from './archive-docker.ts';
 import { type Archive, ingestArchive } from './archive-ingest.ts';
+import { archiveName } from './archive-stream.ts';
 import { assemble, noSource } from './assemble.ts';
 import { ensureBlob } from './content.ts';
 import { invalid } from './document.ts';
@@ -61,7 +62,13 @@ export async function assembleArchive(
 ): Promise<readonly Assembled[]> {
   const archive = await ingestArchive(client, { source, lease, signal: at.signal });
   const assembled: Assembled[] = [];
-  for (const { target, names } of await findImages(client, { archive, lease, given, signal: at.signal })) {
+  for (const { target, names } of await findImages(client, {
+    archive,
+    lease,
+    given,
+    what: archiveName(source),
+    signal: at.signal,
+  })) {
     const [name = ''] = names;
     const missing = noSource(name, 'The archive does not hold everything its image needs.');
     assembled.push({
@@ -79,13 +86,18 @@ interface Found {
 }
 
 interface Finding {
+  /** How errors call the archive. */
+  readonly what: string;
   readonly archive: Archive;
   readonly lease: string;
   readonly given: string | undefined;
   readonly signal: AbortSignal;
 }
 
-async function findImages(client: Containerd, { archive, lease, given, signal }: Finding): Promise<readonly Found[]> {
+async function findImages(
+  client: Containerd,
+  { archive, lease, given, signal, what }: Finding,
+): Promise<readonly Found[]> {
   const entries = indexEntries(archive);
   const docker = dockerImages(archive);
   // Docker writes both; its index may lack the names that its own list has.
@@ -102,7 +114,10 @@ async function findImages(client: Containerd, { archive, lease, given, signal }:
     );
   }
   if (entries.length === 0)
-    throw invalid('the archive', 'it has neither an index.json nor a manifest.json with an image');
+    throw invalid(
+      what,
+      'it has neither an index.json nor a manifest.json with an image; it may be cut off, or be of another kind',
+    );
   const chosen = given === undefined || entries.length === 1 ? entries : selectOne(entries);
   return named(chosen, given, namesOf).map(({ item, names }) => ({ names, target: item }));
 }

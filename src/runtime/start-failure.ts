@@ -1,5 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { ApplicationError } from '../base/errors.ts';
+import { ApplicationError, UserError } from '../base/errors.ts';
 import { hasCode } from '../containerd/errors.ts';
 import { findInLayers, lowerDirectories, type RootfsEntry } from '../image/rootfs.ts';
 import type { RootfsMounts } from './rootfs-mounts.ts';
@@ -18,6 +19,15 @@ export async function explainFailedCreate(
   const layers = lowerDirectories(rootfs);
   if (!hasCode(error, 'UNKNOWN') || layers === undefined) return error;
   // The failure itself matters more than a failure to explain it.
+  const blocked = await blockedMount(layers, spec).catch(() => undefined);
+  if (blocked !== undefined) {
+    return new UserError(`image ${image} cannot be started: its ${blocked} is no directory, and one is mounted there`, {
+      reason: 'entrypoint',
+      hint: `Take ${blocked} out of the image, or make it an empty directory.`,
+      data: { details: error.details },
+      cause: error,
+    });
+  }
   const fault = await faultOf(layers, spec).catch(() => undefined);
   if (fault === undefined) return error;
   return new ApplicationError(`image ${image} cannot be started: ${fault}`, {
@@ -26,6 +36,17 @@ export async function explainFailedCreate(
     data: { details: error.details },
     cause: error,
   });
+}
+
+/** Where a directory is to be mounted, and the image has something else. */
+async function blockedMount(layers: readonly string[], { mounts }: RuntimeSpec): Promise<string | undefined> {
+  for (const { destination, source } of mounts) {
+    const entry = await findInLayers(layers, destination);
+    if (entry === undefined || entry.kind === 'directory') continue;
+    const isDirectory = source.startsWith('/') ? (await stat(source)).isDirectory() : true;
+    if (isDirectory) return destination;
+  }
+  return undefined;
 }
 
 type User = RuntimeSpec['process']['user'];
