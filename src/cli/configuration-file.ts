@@ -31,9 +31,8 @@ export async function readConfiguration(content: string, source: string): Promis
   }
   findings.throw('The configuration is wrong');
   const envelope = isEnvelope(document);
-  const name = envelope ? at(document, 'name') : undefined;
   return {
-    ...(typeof name === 'string' && { name }),
+    ...(envelope && labelsIn(document)),
     ...(envelope && { isDisabled: at(document, 'isDisabled') === true }),
     configuration: stringifyJson(configurationIn(document)),
     ...(envelope && document.has('rows') && { rows: rowsOf(document.get('rows'), source) }),
@@ -63,6 +62,11 @@ function configurationIn(document: JsonObject): Json {
   return isEnvelope(document) ? (document.get('configuration') ?? new Map()) : document;
 }
 
+function labelsIn(json: JsonObject): { readonly name?: string; readonly description?: string } {
+  const [name, description] = [json.get('name'), json.get('description')];
+  return { ...(typeof name === 'string' && { name }), ...(typeof description === 'string' && { description }) };
+}
+
 function rowsOf(json: Json | undefined, source: string): RowInput[] {
   if (json === undefined || json === null) return [];
   if (!Array.isArray(json)) throw new UserError(`${source}: rows must be a list`);
@@ -73,6 +77,7 @@ function rowsOf(json: Json | undefined, source: string): RowInput[] {
     const state = row.get('state');
     return {
       id: textOf(id),
+      ...labelsIn(row),
       isDisabled: row.get('isDisabled') === true,
       configuration: stringifyJson(row.get('configuration') ?? new Map()),
       ...(state !== undefined && { state: stringifyJson(state) }),

@@ -52,7 +52,6 @@ const told = {
 export async function runCli(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const program = new Command('componentd')
     .description('Runs containerised data components on containerd, without Docker.')
-    .version(version, '--version', 'print the version')
     .option('--address <socket>', "containerd's socket (also CONTAINERD_ADDRESS)")
     .option('--project <folder>', 'project folder of the embedded Storage (also COMPONENTD_PROJECT)')
     .option('--state-dir <folder>', 'where jobs keep their journal and data (also COMPONENTD_STATE_DIR)')
@@ -74,6 +73,8 @@ export async function runCli(argv: readonly string[], signal: AbortSignal): Prom
     // Declaring a verb takes time, and a command line has one; without a known one all of them are needed, for help and suggestions.
     const [asked] = program.parseOptions([...argv]).operands;
     const isWhole = asked === undefined || asked === completing || !Object.hasOwn(verbs, asked);
+    // Behind a verb it may be the verb's own: `config show --version 3`.
+    if (isWhole) program.version(version, '--version', 'print the version');
     for (const [name, declare] of Object.entries(verbs)) {
       if (isWhole || name === asked) declare(program, session);
     }
