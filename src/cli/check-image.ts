@@ -98,10 +98,6 @@ async function sourceOf(image: string): Promise<ImageSource> {
   throw new UserError(`${image} is not an archive`, { hint: 'Name a file that `docker save` or a builder made.' });
 }
 
-type Asked = Pick<CheckRequest, 'timeoutSeconds' | 'memory' | 'isProcessor' | 'config' | 'dataFolder'>;
-
-export type { Asked };
-
 const longestTimeout = 86_400;
 
 function limitsOf({ timeout, memory }: Options): Pick<CheckWishes, 'timeoutSeconds' | 'memory'> {
