@@ -31,9 +31,9 @@ async function givenToken({ token, tokenFile }: Config): Promise<GivenToken | un
 /** A pipe is fine, too. */
 async function readSecret(path: string): Promise<string> {
   try {
-    const { mode, ...info } = await stat(path);
-    if (info.isFile() && (mode & 0o077) !== 0) {
-      throw new UserError(`${path} is open to other users (mode ${(mode & 0o777).toString(8)})`, {
+    const info = await stat(path);
+    if (info.isFile() && (info.mode & 0o077) !== 0) {
+      throw new UserError(`${path} is open to other users (mode ${(info.mode & 0o777).toString(8)})`, {
         hint: `chmod 600 ${path}`,
       });
     }

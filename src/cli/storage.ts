@@ -1,5 +1,6 @@
 import { UsageError } from '../base/errors.ts';
 import type { Verb } from './session.ts';
+import { tokenCommand } from './token.ts';
 import type { ExportOptions, ImportOptions } from './transfer.ts';
 
 const importHelp = `
@@ -74,4 +75,6 @@ export const storageCommand: Verb = (program, session) => {
     .action(async (table: string, { rows }: { readonly rows: string }) => {
       await (await import('./storage-view.ts')).showTable(table, rows, session());
     });
+
+  tokenCommand(storage, session);
 };

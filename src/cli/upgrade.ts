@@ -9,15 +9,26 @@ Examples:
   componentd project upgrade --dry-run
   componentd project upgrade`;
 
+const resetHelp = `
+For whoever owns the folder and has lost the secret in it, or fears that others know it. The secret lies in the folder only.
+
+Example:
+  componentd project reset-token`;
+
 /** `project`: the project folder itself. */
 export const projectCommand: Verb = (program, session) => {
-  const project = program.command('project').description('upgrade a project folder');
+  const project = program.command('project').description('upgrade a project folder, and renew its own token');
   project
     .command('upgrade')
     .description("bring a project of an older version to today's format")
     .option('--dry-run', 'say what would be done')
     .addHelpText('after', help)
     .action((options: { readonly dryRun?: boolean }) => upgrade(options.dryRun === true, session()));
+  project
+    .command('reset-token')
+    .description("give the project's own token a new secret, without any token")
+    .addHelpText('after', resetHelp)
+    .action(() => resetToken(session()));
 };
 
 async function upgrade(dryRun: boolean, { config, json }: Session): Promise<void> {
@@ -30,4 +41,12 @@ async function upgrade(dryRun: boolean, { config, json }: Session): Promise<void
   print(`${dryRun ? 'would upgrade' : 'upgraded'} ${shown(path)} from format ${from} to ${to}:`);
   for (const step of steps) print(`  ${step}`);
   if (backup !== undefined) print(`the catalogue of before is kept as ${backup}`);
+}
+
+async function resetToken({ config, json }: Session): Promise<void> {
+  const { resetProjectToken } = await import('../storage/local/project-token.ts');
+  const { print, printJson, shown } = await import('./output.ts');
+  const { id, path } = await resetProjectToken(config.project);
+  if (json) printJson({ type: 'result', token: id, path });
+  else print(`renewed the project's own token; its secret is in ${shown(path)}`);
 }

@@ -1,8 +1,8 @@
 import type { Need } from '../../job/storage.ts';
 import type { Catalogue, Row } from './catalogue.ts';
 import { covers, noRights, type Rights } from './rights.ts';
+import { isSecret } from './salted-secret.ts';
 import { isoTime } from './times.ts';
-import { isSecret } from './token-secret.ts';
 
 /** What a token is worth at this moment. */
 export type Holder =

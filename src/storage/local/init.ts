@@ -6,9 +6,9 @@ import { privateDirectory, syncDirectory, writeFileDurably } from '../../base/fi
 import { createKeyFile } from '../../base/keyfile.ts';
 import { Catalogue } from './catalogue.ts';
 import { projectFolder } from './folder.ts';
+import { issueToken } from './issued-token.ts';
 import { migrate } from './migrations.ts';
 import { firstSchema } from './schema.ts';
-import { issueToken } from './tokens.ts';
 
 export interface ProjectSettings {
   /** A folder that does not exist yet, or is empty. */

@@ -22,11 +22,12 @@ import { getConfiguration } from './configuration-store.ts';
 import { downloadFile, findFiles } from './files.ts';
 import { Guard } from './guard.ts';
 import { holderOf } from './holder.ts';
+import { issueJobToken, revokeJobTokens } from './job-tokens.ts';
 import { tableName } from './names.ts';
 import type { ProjectParts } from './parts.ts';
 import { discardStaged, stageFile, stageTable } from './staging.ts';
 import { exportTable, readingTable, tableInfo } from './tables.ts';
-import { issueJobToken, revokeJobTokens, showToken } from './tokens.ts';
+import { showToken } from './tokens.ts';
 
 /**
  * The Storage port over a project folder: a SQLite catalogue, immutable data files, and a child process for tables. It is bound to a token:

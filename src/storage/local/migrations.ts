@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
-import { saltedHash } from './token-secret.ts';
+import { saltedHash } from './salted-secret.ts';
 
 /** What a step needs of the catalogue. */
 export interface Statements {

@@ -1,11 +1,12 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { readTextIfPresent, syncDirectory } from '../../base/files.ts';
-import type { Catalogue } from './catalogue.ts';
-import type { ProjectFolder } from './folder.ts';
+import { Catalogue } from './catalogue.ts';
+import { assertPrivate, type ProjectFolder, projectFolder } from './folder.ts';
 import { tokenOf } from './holder.ts';
+import { renewSecret } from './issued-token.ts';
 
 /** Where the next secret waits for its transaction: either it or `token` is the right one at any instant. */
 function nextPath({ token }: ProjectFolder): string {
@@ -23,8 +24,25 @@ export async function projectToken(folder: ProjectFolder, catalogue: Catalogue):
   }
   throw new UserError(`${folder.token} does not hold the secret of the project's own token`, {
     reason: 'token',
-    hint: 'Put it back, or name another token with --token-file or COMPONENTD_TOKEN.',
+    hint: 'Name another token with --token-file or COMPONENTD_TOKEN, or make a new secret with `componentd project reset-token`.',
   });
+}
+
+/** A new secret for the project's own token, without any token: for whoever owns the folder, and with it the key and everything else. */
+export async function resetProjectToken(path: string): Promise<{ readonly id: string; readonly path: string }> {
+  const folder = projectFolder(resolve(path));
+  for (const part of [folder.root, folder.catalogue]) await assertPrivate(part);
+  const catalogue = Catalogue.open(folder.catalogue);
+  try {
+    const row = catalogue.one("SELECT id FROM tokens WHERE kind = 'admin' ORDER BY id");
+    if (row === undefined) throw new UserError(`${folder.root} has no token of its own`);
+    const id = row.id as number;
+    catalogue.write(() => keepNext(folder, renewSecret(catalogue, id)));
+    await takeNext(folder);
+    return { id: String(id), path: folder.token };
+  } finally {
+    catalogue.close();
+  }
 }
 
 /** Puts a new secret beside the old one, durably; for a transaction, which cannot wait. */

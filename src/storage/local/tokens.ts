@@ -2,15 +2,9 @@ import { UserError } from '../../base/errors.ts';
 import type { Catalogue, Row } from './catalogue.ts';
 import type { Guard } from './guard.ts';
 import { holderOf, rightsOf, type TokenKind } from './holder.ts';
+import { type IssuedToken, issueToken, renewSecret } from './issued-token.ts';
 import { assertPatterns, type Rights } from './rights.ts';
 import { isoTime } from './times.ts';
-import { newSecret } from './token-secret.ts';
-
-export interface IssuedToken {
-  readonly id: string;
-  /** Shown once; the catalogue keeps a salted hash of it. */
-  readonly secret: string;
-}
 
 /** A token as the catalogue knows it. */
 export interface TokenRecord {
@@ -34,41 +28,21 @@ export interface TokenInput {
   readonly rights: Rights;
 }
 
-interface NewToken extends Pick<TokenInput, 'description' | 'expires'> {
-  readonly kind: TokenKind;
-  readonly rights?: Rights;
-  readonly parent?: number;
-  readonly job?: string;
-}
-
-/** Inside a transaction of the caller or alone. */
-export function issueToken(
-  catalogue: Catalogue,
-  { kind, description, expires, rights, parent, job }: NewToken,
-): IssuedToken {
-  const { text, salt, hash } = newSecret();
-  const { id } = catalogue.run(
-    'INSERT INTO tokens (description, kind, salt, hash, rights, parent, job, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    description,
-    kind,
-    salt,
-    hash,
-    JSON.stringify(rights ?? {}),
-    parent ?? null,
-    job ?? null,
-    Date.now(),
-    expires ?? null,
-  );
-  return { id: String(id), secret: secretText(id, text) };
-}
-
 /** Empty when there is no such token. */
 export function descriptionOf(catalogue: Catalogue, id: string): string {
   return (catalogue.one('SELECT description FROM tokens WHERE id = ?', Number(id))?.description ?? '') as string;
 }
 
+/** Gets a secret before it is in force, inside the transaction: what throws here undoes it. */
+export type KeepSecret = (secret: string) => void;
+
 /** A token that may at most what the guard's may. @throws UserError, nothing is changed then */
-export function createToken(catalogue: Catalogue, guard: Guard, input: TokenInput): IssuedToken {
+export function createToken(
+  catalogue: Catalogue,
+  guard: Guard,
+  input: TokenInput,
+  keep: KeepSecret = () => undefined,
+): IssuedToken {
   const { description, expires, rights } = input;
   if (description.trim() === '' || description.length > 200 || /\p{Cc}/u.test(description)) {
     throw new UserError('a description has 1 to 200 characters, and no control characters', {
@@ -82,7 +56,9 @@ export function createToken(catalogue: Catalogue, guard: Guard, input: TokenInpu
   return catalogue.write(() => {
     guard.require({ on: 'tokens', to: 'manage' });
     const parent = guard.isAdmin() ? {} : { parent: Number(guard.token.id) };
-    return issueToken(catalogue, { kind: 'token', description, expires, rights, ...parent });
+    const issued = issueToken(catalogue, { kind: 'token', description, expires, rights, ...parent });
+    keep(issued.secret);
+    return issued;
   });
 }
 
@@ -115,42 +91,19 @@ export function removeToken(catalogue: Catalogue, guard: Guard, id: string): rea
   });
 }
 
-/** A new secret for a token; the old one is worth nothing from now on. `keep` gets it before that, and may fail. @throws UserError */
+/** A new secret for a token; the old one is worth nothing from now on. @throws UserError */
 export function refreshToken(
   catalogue: Catalogue,
   guard: Guard,
   id: string,
-  keep: (secret: string, kind: TokenKind) => void = () => undefined,
+  keep: KeepSecret = () => undefined,
 ): IssuedToken {
   return catalogue.write(() => {
     const row = reachable(catalogue, guard, id, 'self');
-    const { text, salt, hash } = newSecret();
-    const secret = secretText(row.id as number, text);
-    catalogue.run('UPDATE tokens SET salt = ?, hash = ? WHERE id = ?', salt, hash, row.id as number);
-    keep(secret, row.kind as TokenKind);
+    const secret = renewSecret(catalogue, row.id as number);
+    keep(secret);
     return { id: String(row.id), secret };
   });
-}
-
-/** A token for a job, with the rights of the guard's; the job's earlier ones are revoked. `expires`: milliseconds. */
-export function issueJobToken(catalogue: Catalogue, guard: Guard, jobId: string, expires: number): IssuedToken {
-  return catalogue.write(() => {
-    revokeJobTokens(catalogue, jobId);
-    guard.require();
-    const token = {
-      kind: 'job',
-      description: `job ${jobId}`,
-      expires,
-      parent: Number(guard.token.id),
-      job: jobId,
-    } as const;
-    return issueToken(catalogue, token);
-  });
-}
-
-/** Forgets every token of a job; none is fine. Inside a transaction of the caller or alone. */
-export function revokeJobTokens(catalogue: Catalogue, jobId: string): void {
-  catalogue.run("DELETE FROM tokens WHERE job = ? AND kind = 'job'", jobId);
 }
 
 /** The row of a token that the guard's may handle. What it may not is answered like what is not there. */
@@ -159,12 +112,9 @@ function reachable(catalogue: Catalogue, guard: Guard, id: string, whom: 'self' 
     ? catalogue.one("SELECT * FROM tokens WHERE id = ? AND kind <> 'job'", Number(id))
     : undefined;
   if (row !== undefined && isReachable(catalogue, guard, row, whom)) return row;
-  throw new UserError(
-    `there is no token ${JSON.stringify(id)} that the token "${guard.token.description}" may handle`,
-    {
-      hint: 'See `componentd storage token ls`; nobody removes the token he uses.',
-    },
-  );
+  throw new UserError(`there is no token ${JSON.stringify(id)} that the token "${guard.token.description}" may see`, {
+    hint: 'See `componentd storage token ls`; nobody removes the token he uses.',
+  });
 }
 
 function isReachable(catalogue: Catalogue, guard: Guard, row: Row, whom: 'self' | 'others'): boolean {
@@ -199,9 +149,4 @@ function recordOf(catalogue: Catalogue, row: Row): TokenRecord {
 
 function idsOf(catalogue: Catalogue): readonly string[] {
   return catalogue.all("SELECT id FROM tokens WHERE kind <> 'job' ORDER BY id").map(({ id }) => String(id));
-}
-
-/** The id finds the row; the rest proves it. */
-function secretText(id: number, text: string): string {
-  return `${id}-${text}`;
 }
