@@ -37,6 +37,12 @@ describe('the sources', () => {
     expect(silent.flatMap((source) => members(source, (text) => text.startsWith('console.')))).toEqual([]);
   });
 
+  test('the command line gets at a project by the rights of its token only, but to clean up', () => {
+    const verbs = sources.filter(({ path }) => path.startsWith('src/cli/') && !/\/(project|sweep)\.ts$/.test(path));
+    const around = /\.parts\b|[{,]\s*parts\b|local\/catalogue\.ts/;
+    expect(verbs.flatMap(({ path, text }) => matches(path, text, around))).toEqual([]);
+  });
+
   test('no default exports and no barrels', () => {
     expect(sources.flatMap(exportsOfOthers)).toEqual([]);
   });
