@@ -8,6 +8,7 @@ import { createImages } from '../image/images.ts';
 import type { Engine } from '../job/types.ts';
 import { detectCgroups, emptyCgroups, makeCgroup, removeCgroupParents } from '../runtime/cgroups.ts';
 import { createRuntime } from '../runtime/container.ts';
+import { countTransfers } from '../runtime/io-accounting.ts';
 import { followLog } from '../runtime/logs.ts';
 import type { NetworkSettings } from '../runtime/network/types.ts';
 import { findRuntime, type OciRuntime } from '../runtime/oci-runtime.ts';
@@ -89,7 +90,10 @@ export function createJobEngine({ client, version }: ConnectedNode, config: Conf
     }),
     followLog,
     ensureImage: (request, call) => images.ensure(request, call),
-    makeCgroup: async (path) => makeCgroup(await cgroups, path),
+    makeCgroup: async (path) => {
+      await makeCgroup(await cgroups, path);
+      await countTransfers(await cgroups, path, config.stateDir);
+    },
     removeCgroup: async (path) => removeCgroupParents(await cgroups, path, '/'),
     guardFreeSpace: (path, signal) => freeSpaceGuard({ path }, signal),
   };

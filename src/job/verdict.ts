@@ -40,7 +40,7 @@ export function verdict(ended: Ended): Verdict {
   if (killedBy === 'timeout')
     return {
       outcome: 'timeout',
-      message: `Component ${image} ran longer than ${ended.timeoutSeconds} seconds and was ended`,
+      message: `Component ${image} ran longer than ${seconds(ended.timeoutSeconds)} and was ended`,
     };
   if (killedBy === 'stop') return { outcome: 'cancelled', message: `Component ${image} was stopped` };
   if (exitCode === 0) return { outcome: 'success' };
@@ -55,6 +55,10 @@ export function verdict(ended: Ended): Verdict {
     outcome: ended.noApplicationErrors ? 'user_error' : 'app_error',
     message: truncate(`${image} container '${ended.container}' failed: (${exitCode}) ${message}`),
   };
+}
+
+function seconds(count: number): string {
+  return count === 1 ? '1 second' : `${count} seconds`;
 }
 
 /** What the component has to say about its failure: its stderr, else its stdout, else a fixed text; at most 4 000 characters (contract 6.2). */

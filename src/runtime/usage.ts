@@ -27,14 +27,14 @@ export async function taskUsage(
 export function usageOf(payload: Payload): Usage {
   if (holds(payload, v1)) {
     const { memory, memoryOomControl, cpu, blkio } = messageOfAny(payload, v1);
-    const moved = (wanted: string): number =>
+    const moved = (wanted: string) =>
       sum(blkio?.ioServiceBytesRecursive.filter(({ op }) => op.toLowerCase() === wanted).map(({ value }) => value));
     return {
       oomKills: memoryOomControl?.oomKill ?? 0,
       ...counted('peakMemoryBytes', memory?.usage?.max),
       ...(cpu?.usage && { cpuSeconds: cpu.usage.total / 1e9 }),
       ...(cpu?.throttling && { throttledSeconds: cpu.throttling.throttledTime / 1e9 }),
-      ...(blkio && { readBytes: moved('read'), writtenBytes: moved('write') }),
+      ...known({ readBytes: moved('read'), writtenBytes: moved('write') }),
     };
   }
   if (holds(payload, v2)) {
@@ -43,9 +43,9 @@ export function usageOf(payload: Payload): Usage {
       oomKills: memoryEvents?.oomKill ?? 0,
       ...counted('peakMemoryBytes', memory?.maxUsage),
       ...(cpu && { cpuSeconds: cpu.usageUsec / 1e6, throttledSeconds: cpu.throttledUsec / 1e6 }),
-      ...(io && {
-        readBytes: sum(io.usage.map(({ rbytes }) => rbytes)),
-        writtenBytes: sum(io.usage.map(({ wbytes }) => wbytes)),
+      ...known({
+        readBytes: sum(io?.usage.map(({ rbytes }) => rbytes)),
+        writtenBytes: sum(io?.usage.map(({ wbytes }) => wbytes)),
       }),
     };
   }
@@ -72,6 +72,11 @@ function counted<Name extends string>(name: Name, value: number | undefined): { 
   return (value !== undefined && value > 0 ? { [name]: value } : {}) as { readonly [K in Name]?: number };
 }
 
-function sum(values: readonly number[] = []): number {
-  return values.reduce((total, value) => total + value, 0);
+/** A disk that is not named at all may as well not be counted. */
+function sum(values: readonly number[] = []): number | undefined {
+  return values.length === 0 ? undefined : values.reduce((total, value) => total + value, 0);
+}
+
+function known(values: Readonly<Record<'readBytes' | 'writtenBytes', number | undefined>>): Partial<Usage> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

@@ -129,22 +129,44 @@ describe('limits', () => {
 });
 
 describe('what cannot be started', () => {
-  test.each([
-    ['is missing', ['/nope', 'x'], /\/nope/],
-    ['is not executable', ['/data.txt'], /\/data\.txt/],
-    ['is a script whose interpreter is missing', ['/script'], /\/script/],
-  ])('an entrypoint that %s is a user error that names it', async (_, Entrypoint, named) => {
-    const site = await tenant.site();
+  const unstartable = async (site: Site, Entrypoint: readonly string[]): Promise<object> => {
     const archive = await build(site.folder, {
       name: 'test/unstartable:1',
       layers: [{ ...scratchLayer(), 'data.txt': 'text', script: { content: '#!/nowhere/perl\n', mode: 0o755 } }],
       config: { Entrypoint },
     });
     await site.ask(['image', 'import', archive]);
-    await site.define('test.main', { definition: { type: 'dockerhub', uri: 'test/unstartable', tag: '1' } });
-    const ran = await site.job({ component: 'test.main', configData: {} });
-    expect(ran.code).toBe(1);
-    expect(ran.result.message).toMatch(named);
+    const definition = { type: 'dockerhub', uri: 'test/unstartable', tag: '1' };
+    await site.define('test.main', { definition });
+    return definition;
+  };
+
+  test.each([
+    ['is missing', ['/nope', 'x'], /\/nope/],
+    ['is not executable', ['/data.txt'], /\/data\.txt/],
+  ])(
+    'an entrypoint that %s is its author’s error, and the user’s where the definition says so',
+    async (_, command, named) => {
+      const site = await tenant.site();
+      const definition = await unstartable(site, command);
+      const ran = await site.job({ component: 'test.main', configData: {} });
+      expect({ code: ran.code, outcome: ran.result.outcome }).toEqual({ code: 2, outcome: 'app_error' });
+      expect(said(ran)).toMatch(named);
+      expect(ran.result.explanation.suggestion).toMatch(/ENTRYPOINT/);
+
+      await site.define('test.open', { definition, logging: { no_application_errors: true } });
+      const { code, result } = await site.job({ component: 'test.open', configData: {} });
+      expect({ code, outcome: result.outcome }).toEqual({ code: 1, outcome: 'user_error' });
+      expect(result.message).toMatch(named);
+    },
+  );
+
+  test('an entrypoint whose interpreter is missing ends as the runtime lets it end, with 1', async () => {
+    const site = await tenant.site();
+    await unstartable(site, ['/script']);
+    const { code, result } = await site.job({ component: 'test.main', configData: {} });
+    expect(code).toBe(1);
+    expect(result.message).toContain('/script');
   });
 
   test('an image that no registry knows is a user error that names it (fact 8)', async () => {
