@@ -8,7 +8,7 @@ import { createNamespace } from './namespaces.ts';
 import { leasesFolder, namespacePath } from './places.ts';
 import { networkFault } from './plugins.ts';
 import { groupOf, profileOf, reachableNameServers } from './profile.ts';
-import { type AttachmentRecord, allRecords, writeRecord } from './records.ts';
+import { allRecords, writeRecord } from './records.ts';
 import { formatResolver, readResolver } from './resolver.ts';
 import { outwardMtu, readRoutes, refuseOverlap } from './routes.ts';
 import type { Attached, NetworkSettings, Wanted } from './types.ts';
@@ -29,22 +29,29 @@ export async function attach(wanted: Wanted, shared: Shared): Promise<Attached> 
   const profile = profileOf({ mode, policy, subnet, allow, nameServers });
   const record = { id, profile, network: await networkOf(settings) };
   await writeRecord(directory, record);
-  await settled([turn(() => protect(record, shared)), createNamespace(directory, id)]);
+  const prepare = async (): Promise<void> => {
+    await refuseTakenSubnet(id, shared);
+    await protect(shared);
+  };
+  await settled([turn(prepare), createNamespace(directory, id)]);
   const namespace = namespacePath(directory, id);
   const result = await add({ network: record.network, containerId: id, namespace });
   await markNodeEnd(result, groupOf(prefix, profile));
+  // Once more: a process that was killed may have left a program behind that changed them after us.
+  await turn(() => protect(shared));
   await writeRecord(directory, { ...record, result });
   return { address: addressOf(result), resolvConf: formatResolver({ ...resolver, nameServers }) };
 }
 
-/** The rules stand before the container has an address. */
-async function protect(record: Pick<AttachmentRecord, 'id' | 'profile'>, { settings, prefix }: Shared): Promise<void> {
+/** The first one looks whether the addresses are free: later on the routes to other containers lie among them. */
+async function refuseTakenSubnet(id: string, { settings }: Shared): Promise<void> {
   const { directory, subnet } = settings;
-  const records = await allRecords(directory);
-  const isFirst = !records.some(({ id, profile }) => id !== record.id && profile.subnet === subnet);
-  // Later on the routes to other containers lie in it.
-  if (isFirst) refuseOverlap(subnet, await readRoutes());
-  await applyRules(prefix, profilesOf(records, prefix));
+  const others = (await allRecords(directory)).filter((record) => record.id !== id && record.profile.subnet === subnet);
+  if (others.length === 0) refuseOverlap(subnet, await readRoutes());
+}
+
+async function protect({ settings, prefix }: Shared): Promise<void> {
+  await applyRules(prefix, profilesOf(await allRecords(settings.directory), prefix));
 }
 
 async function resolverOf({ nameServers }: NetworkSettings) {

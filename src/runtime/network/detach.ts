@@ -5,6 +5,7 @@ import { isNamespace, removeNamespace } from './namespaces.ts';
 import { leasesFolder, namespacePath } from './places.ts';
 import { groupOf } from './profile.ts';
 import { type AttachmentRecord, allRecords, readRecord, removeRecord } from './records.ts';
+import { untilNobodyWorksFor } from './stragglers.ts';
 import type { Turn } from './turn.ts';
 import type { NetworkSettings } from './types.ts';
 
@@ -20,6 +21,7 @@ export async function detach(id: string, { settings, turn, prefix }: Shared): Pr
   const { directory } = settings;
   const record = await readRecord(directory, id);
   if (record === undefined) return;
+  if (record.result === undefined) await untilNobodyWorksFor(id);
   const path = namespacePath(directory, id);
   const namespace = (await isNamespace(path)) ? path : '';
   await del({ network: record.network, containerId: id, namespace, result: record.result });

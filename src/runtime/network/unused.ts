@@ -25,7 +25,7 @@ export async function findUnused(shared: Shared): Promise<readonly Unused[]> {
     return [
       ...(await abandoned(records, shared)),
       ...(await namespacesOfNobody(directory, known)),
-      ...(await leasesOfNobody(directory, known)),
+      ...(await leasesOfNobody(known, shared)),
       ...(await rulesOfNobody(records, shared)),
     ];
   });
@@ -75,16 +75,23 @@ async function namespacesOfNobody(directory: string, known: ReadonlySet<string>)
 }
 
 /** `host-local` keeps a file for each address, named like it, with the container's id in the first line. */
-async function leasesOfNobody(directory: string, known: ReadonlySet<string>): Promise<Unused[]> {
+async function leasesOfNobody(known: ReadonlySet<string>, { settings, turn }: Shared): Promise<Unused[]> {
+  const { directory } = settings;
+  const folder = leasesFolder(directory);
+  const networks = await readdir(folder).catch(emptyWhenGone);
+  const why = 'is reserved for no container';
+  if (known.size === 0 && networks.length > 0) {
+    const removeAll = async (): Promise<void> => {
+      if ((await allRecords(directory)).length === 0) await rm(folder, { recursive: true, force: true });
+    };
+    return [{ kind: 'address', id: settings.subnet, why, remove: () => turn(removeAll) }];
+  }
   const unused: Unused[] = [];
-  for (const network of await readdir(leasesFolder(directory)).catch(emptyWhenGone)) {
-    const folder = join(leasesFolder(directory), network);
-    for (const address of (await readdir(folder)).filter((name) => /^[\d.]+$/.test(name))) {
-      const path = join(folder, address);
+  for (const network of networks) {
+    for (const address of (await readdir(join(folder, network))).filter((name) => /^[\d.]+$/.test(name))) {
+      const path = join(folder, network, address);
       const [id = ''] = (await readFile(path, 'utf8')).split(/\s/);
-      if (known.has(id)) continue;
-      const remove = (): Promise<void> => rm(path, { force: true });
-      unused.push({ kind: 'address', id: address, why: 'is reserved for no container', remove });
+      if (!known.has(id)) unused.push({ kind: 'address', id: address, why, remove: () => rm(path, { force: true }) });
     }
   }
   return unused;
