@@ -3,6 +3,7 @@ import type { Emit } from '../base/events.ts';
 import { catalogue } from '../job/check/catalogue.ts';
 import type { CheckResult, CheckStatus, Tell } from '../job/check/types.ts';
 import { describeEvent } from '../sinks/describe.ts';
+import { counted } from '../sinks/format.ts';
 import { print, printJson, shown } from './output.ts';
 import { createScreen } from './screen.ts';
 import type { Session } from './session.ts';
@@ -82,5 +83,5 @@ function printResult(
 
 function summary({ ok, failed, warning, skipped }: Readonly<Record<CheckStatus, number>>): string {
   const verdict = failed === 0 ? 'The image keeps the contract' : 'The image breaks the contract';
-  return `${verdict}: ${ok} ok, ${failed} failed, ${warning} ${warning === 1 ? 'warning' : 'warnings'}, ${skipped} skipped.`;
+  return `${verdict}: ${ok} ok, ${failed} failed, ${counted(warning, 'warning')}, ${skipped} skipped.`;
 }

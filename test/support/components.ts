@@ -21,15 +21,20 @@ export function shell(script: string, more: object = {}): object {
   return { script: Buffer.from(script).toString('base64'), ...more };
 }
 
-/** An archive of a busybox with all its applets. */
-export async function buildShell(folder: string): Promise<string> {
+/** A busybox with all its applets in `/bin`. */
+export async function busyboxLayer(): Promise<LayerSpec> {
   const { stdout } = await promisify(execFile)('/bin/busybox', ['--list']);
   const applets = stdout.split('\n').filter((name) => name !== '' && name !== 'busybox');
   const layer: Record<string, TarEntry> = { 'bin/busybox': { file: '/bin/busybox', mode: 0o755 } };
   for (const applet of applets) layer[`bin/${applet}`] = { symlink: 'busybox' };
+  return { ...layer, 'etc/passwd': 'root:x:0:0:root:/:/bin/sh\n' };
+}
+
+/** An archive of a busybox with all its applets. */
+export async function buildShell(folder: string): Promise<string> {
   return await build(folder, {
     name: shellImage,
-    layers: [{ ...layer, 'etc/passwd': 'root:x:0:0:root:/:/bin/sh\n', 'entrypoint.sh': entrypoint }],
+    layers: [{ ...(await busyboxLayer()), 'entrypoint.sh': entrypoint }],
     config: { Entrypoint: ['/bin/sh', '/entrypoint.sh'], Env: ['PATH=/bin'], WorkingDir: '/data' },
   });
 }

@@ -11,7 +11,7 @@ import { mergeTableProperties } from '../table-properties.ts';
 import { parseUsage } from '../usage.ts';
 import type { TrialConfig } from './configuration.ts';
 import { type Listed, listTree } from './listing.ts';
-import { some } from './run-checks.ts';
+import { counted, some } from './run-checks.ts';
 import type { CheckRequest, CheckResult, CheckTools } from './types.ts';
 
 const maxDocumentBytes = 4 * 1024 * 1024;
@@ -113,7 +113,7 @@ export function checkRegular({ all, tables, files, missing }: Left): CheckResult
     return { check: 'regular', status: 'warning', saw: some(problems), hint };
   }
   const count = all.filter(({ kind }) => kind === 'file').length;
-  return { check: 'regular', status: 'ok', saw: count === 0 ? 'nothing left in out' : `${count} regular files` };
+  return { check: 'regular', status: 'ok', saw: count === 0 ? 'nothing left in out' : counted(count, 'regular file') };
 }
 
 export function checkManifests({ manifestProblems, manifestCount }: Left): CheckResult {
@@ -151,7 +151,7 @@ export async function checkTables(left: Left, tools: CheckTools, signal: AbortSi
     };
     try {
       const { columns: found, rows } = await tools.readTable(table, join(dir.root, 'scratch.parquet'), signal);
-      read.push(`${entry.name}: ${found.length} columns, ${rows} rows`);
+      read.push(`${entry.name}: ${counted(found.length, 'column')}, ${counted(rows, 'row')}`);
       for (const key of properties.primaryKey) {
         if (!found.includes(key)) problems.push(`${source}: the primary key "${key}" is none of its columns`);
       }
@@ -191,7 +191,7 @@ export async function checkState({ out }: Left, { isProcessor }: CheckRequest): 
       return { check: 'state', status: 'warning', saw, hint: 'Do not write a state in a processor.' };
     }
     const json = await parseDocument(text, 'json');
-    if (isJsonObject(json)) return { check: 'state', status: 'ok', saw: `an object of ${json.size} keys` };
+    if (isJsonObject(json)) return { check: 'state', status: 'ok', saw: `an object of ${counted(json.size, 'key')}` };
     const kind = isJsonArray(json) ? 'a list' : json === null ? 'null' : 'a single value';
     if (isJsonArray(json) && json.length === 0) return { check: 'state', status: 'ok', saw: 'empty' };
     return wrong(`out/state.json is ${kind}, not an object`);
@@ -205,7 +205,7 @@ export async function checkDocuments({ out }: Left): Promise<CheckResult> {
   const seen: string[] = [];
   try {
     const usage = await out.readText('usage.json', maxDocumentBytes);
-    if (usage !== undefined) seen.push(`${(await parseUsage(usage, 'json')).length} metrics`);
+    if (usage !== undefined) seen.push(counted((await parseUsage(usage, 'json')).length, 'metric'));
   } catch (error) {
     const hint = 'Write a list of {"metric": …, "value": …}, or no file.';
     return { check: 'documents', status: 'failed', saw: `out/usage.json: ${messageOfAuthors(error)}`, hint };
@@ -214,7 +214,7 @@ export async function checkDocuments({ out }: Left): Promise<CheckResult> {
     const result = await out.readText('result.json', maxDocumentBytes);
     const { variables, warnings } = parseResultFile(result);
     if (warnings.length > 0) throw new UserError(warnings.join('; '));
-    if (result !== undefined) seen.push(`${Object.keys(variables).length} output variables`);
+    if (result !== undefined) seen.push(counted(Object.keys(variables).length, 'output variable'));
   } catch (error) {
     const hint = 'Write {"variables": {"NAME": "value"}}, or no file.';
     return { check: 'documents', status: 'warning', saw: messageOfAuthors(error), hint };

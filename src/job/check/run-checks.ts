@@ -106,6 +106,8 @@ export function checkMessage({ trial }: FirstRun): CheckResult {
   const { stdout, stderr } = trial.heard;
   if (trial.endedBy !== 'itself') return { check: 'message', status: 'skipped', saw: 'it did not end by itself' };
   if (trial.exit.code === 0) return { check: 'message', status: 'skipped', saw: 'it did not fail' };
+  if (trial.usage.oomKills > 0)
+    return { check: 'message', status: 'skipped', saw: 'the lack of memory is the message' };
   const hint = 'Print what is wrong, in words for users, as the only thing on standard error.';
   if ((stderr.text.trim() || stdout.text.trim()) === '')
     return { check: 'message', status: 'warning', saw: 'it failed and printed nothing', hint };
@@ -185,6 +187,11 @@ export function checkProcesses({ trial }: FirstRun): CheckResult {
     saw: `still running in the background at the end, and killed: ${some([...new Set(detached)])}`,
     hint: 'Stay in the foreground, and wait for every process that you start.',
   };
+}
+
+/** `1 row`, `2 rows`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** At most five of a list, and how many more there are. */
