@@ -66,28 +66,30 @@ export function createToken(
 export function listTokens(catalogue: Catalogue, guard: Guard): readonly TokenRecord[] {
   return catalogue.read(() => {
     const rows = catalogue.all("SELECT * FROM tokens WHERE kind <> 'job' ORDER BY id");
-    return rows.filter((row) => isReachable(catalogue, guard, row, 'self')).map((row) => recordOf(catalogue, row));
+    return rows.filter((row) => isReachable(catalogue, guard, row)).map((row) => recordOf(catalogue, row));
   });
 }
 
 /** @throws UserError when there is no such token, for the guard's own as well */
 export function showToken(catalogue: Catalogue, guard: Guard, id: string): TokenRecord {
-  return catalogue.read(() => recordOf(catalogue, reachable(catalogue, guard, id, 'self')));
+  return catalogue.read(() => recordOf(catalogue, reachable(catalogue, guard, id)));
 }
 
 /** Revokes a token and those that came from it; returns their ids. Nobody revokes the project's own, or the token he uses. @throws UserError */
 export function removeToken(catalogue: Catalogue, guard: Guard, id: string): readonly string[] {
   return catalogue.write(() => {
-    const row = reachable(catalogue, guard, id, 'others');
-    if (row.kind === 'admin') {
-      throw new UserError(`token ${id} is the project's own and is not removed`, {
+    const row = reachable(catalogue, guard, id);
+    const known =
+      row.kind === 'admin' ? "the project's own" : String(row.id) === guard.token.id ? 'the one in use' : '';
+    if (known !== '') {
+      throw new UserError(`token ${id} is ${known} and is not removed`, {
         hint: 'Give it a new secret with `componentd storage token refresh`.',
       });
     }
     const before = idsOf(catalogue);
     catalogue.run('DELETE FROM tokens WHERE id = ?', row.id as number);
     const after = new Set(idsOf(catalogue));
-    return before.filter((known) => !after.has(known));
+    return before.filter((one) => !after.has(one));
   });
 }
 
@@ -99,7 +101,7 @@ export function refreshToken(
   keep: KeepSecret = () => undefined,
 ): IssuedToken {
   return catalogue.write(() => {
-    const row = reachable(catalogue, guard, id, 'self');
+    const row = reachable(catalogue, guard, id);
     const secret = renewSecret(catalogue, row.id as number);
     keep(secret);
     return { id: String(row.id), secret };
@@ -107,25 +109,23 @@ export function refreshToken(
 }
 
 /** The row of a token that the guard's may handle. What it may not is answered like what is not there. */
-function reachable(catalogue: Catalogue, guard: Guard, id: string, whom: 'self' | 'others'): Row {
+function reachable(catalogue: Catalogue, guard: Guard, id: string): Row {
   const row = /^\d{1,15}$/.test(id)
     ? catalogue.one("SELECT * FROM tokens WHERE id = ? AND kind <> 'job'", Number(id))
     : undefined;
-  if (row !== undefined && isReachable(catalogue, guard, row, whom)) return row;
+  if (row !== undefined && isReachable(catalogue, guard, row)) return row;
   throw new UserError(`there is no token ${JSON.stringify(id)} that the token "${guard.token.description}" may see`, {
-    hint: 'See `componentd storage token ls`; nobody removes the token he uses.',
+    hint: 'See `componentd storage token ls`.',
   });
 }
 
-function isReachable(catalogue: Catalogue, guard: Guard, row: Row, whom: 'self' | 'others'): boolean {
-  const isSelf = String(row.id) === guard.token.id;
-  if (guard.isAdmin()) return true;
-  if (isSelf) return whom === 'self';
+function isReachable(catalogue: Catalogue, guard: Guard, row: Row): boolean {
+  if (guard.isAdmin() || String(row.id) === guard.token.id) return true;
   return guard.viewer()({ on: 'tokens', to: 'manage' }) && cameFrom(catalogue, row, Number(guard.token.id));
 }
 
 /** Whether a token was made by another one, or by one that that one made. */
-export function cameFrom(catalogue: Catalogue, row: Row, ancestor: number): boolean {
+function cameFrom(catalogue: Catalogue, row: Row, ancestor: number): boolean {
   for (let parent = row.parent as number | null; parent !== null; ) {
     if (parent === ancestor) return true;
     parent = (catalogue.one('SELECT parent FROM tokens WHERE id = ?', parent)?.parent ?? null) as number | null;
