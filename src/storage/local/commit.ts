@@ -1,4 +1,3 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { InfrastructureError, UserError } from '../../base/errors.ts';
 import { privateDirectory } from '../../base/files.ts';
@@ -12,6 +11,7 @@ import { applyLoad } from './loads.ts';
 import { setMetadata } from './metadata.ts';
 import { tableName } from './names.ts';
 import type { ProjectParts } from './parts.ts';
+import { dataPath, moveIn, type StagedPath } from './placement.ts';
 import { discardStaged, fileHandle, stagedDirectory, tableHandle } from './staging.ts';
 import { updateState } from './states.ts';
 import { dataFile, fingerprint, readTableState, type TableState, writeTableState } from './table-state.ts';
@@ -27,9 +27,6 @@ interface PreparedTables {
   readonly after: ReadonlyMap<string, TableState>;
   readonly warnings: readonly string[];
 }
-
-/** Where a file of this commit was put, by its name. */
-type StagedPath = (name: string) => string;
 
 interface Prepared {
   readonly stagedPath: StagedPath;
@@ -113,12 +110,6 @@ export function newTable(id: string, now: number): TableState {
   return { id, revision: 0, ...nothing, ...times };
 }
 
-/** Where a data file is: staged, or moved already by an attempt that crashed, or part of the table since long. */
-function dataPath(folder: ProjectFolder, stagedPath: StagedPath, data: string): string {
-  const staged = stagedPath(dataFile(data));
-  return existsSync(staged) ? staged : join(folder.tables, dataFile(data));
-}
-
 function needsOf({ tables, states }: Commit): readonly Need[] {
   return [
     ...tables.map(({ load }) => ({ on: 'bucket', bucket: tableName(load.destination).bucket, to: 'write' }) as const),
@@ -176,23 +167,6 @@ function apply(
   };
   catalogue.run('INSERT INTO commits (id, result, created) VALUES (?, ?, ?)', request.id, JSON.stringify(result), now);
   return result;
-}
-
-/** Renames files into place, durably, before the catalogue speaks of them; one that is there already was moved by an attempt that crashed. */
-function moveIn(from: StagedPath, to: string, names: readonly string[]): void {
-  const here = names.filter((name) => existsSync(from(name)));
-  for (const name of here) renameSync(from(name), join(to, name));
-  for (const name of names) {
-    if (existsSync(join(to, name))) continue;
-    throw new InfrastructureError(`the staged data ${name} is gone`, { hint: 'It was collected: run the job again.' });
-  }
-  if (names.length === 0) return;
-  const directory = openSync(to, 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
 }
 
 function writeTableMetadata(

@@ -16,7 +16,8 @@ export const maxAgeDays = 15;
 /** Whose files are meant: of all tokens, or of the one with this id. */
 type FilesOf = ReturnType<Guard['filesOf']>;
 
-function ownedBy(of: FilesOf): string {
+/** The condition that a file is among these. */
+export function ownedBy(of: FilesOf): string {
   return of === 'all' ? 'TRUE' : `token = ${of}`;
 }
 
