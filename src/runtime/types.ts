@@ -66,7 +66,7 @@ export interface Usage {
   readonly cpuSeconds?: number;
   /** How long it was held back by its quota of processor time. */
   readonly throttledSeconds?: number;
-  /** From and to block devices; on cgroup v1 without what the kernel wrote back from its cache later. */
+  /** From and to disks; on cgroup v1 without what the kernel wrote back from its cache later. */
   readonly readBytes?: number;
   readonly writtenBytes?: number;
   /** Processes and threads. */

@@ -53,12 +53,14 @@ describe('verdict', () => {
   test('out of memory names the limit, a timeout its seconds (facts 6 and 9)', () => {
     expect(verdict(ended({ oomKills: 1 })).message).toContain('256M');
     expect(verdict(ended({ killedBy: 'timeout' })).message).toContain('60 seconds');
+    expect(verdict(ended({ killedBy: 'timeout', timeoutSeconds: 1 })).message).toContain('1 second and');
   });
 
   test('a SIGKILL of somebody else is called that, and memory is not blamed', () => {
     const { message } = verdict(ended({ exitCode: 137 }));
     expect(message).toContain('SIGKILL');
     expect(message).not.toMatch(/memory/i);
+    expect(verdict(ended({ exitCode: 137, stderr: 'x'.repeat(9000) })).message).toHaveLength(3_999);
   });
 });
 

@@ -54,6 +54,13 @@ describe('usage from metrics', () => {
     });
   });
 
+  it('leaves out transfers that nobody counted', () => {
+    for (const ioServiceBytesRecursive of [[], [{ op: 'Total', value: 0 }]]) {
+      const payload = anyOf('io.containerd.cgroups.v1.Metrics', { blkio: { ioServiceBytesRecursive } });
+      expect(usageOf(payload)).toEqual({ oomKills: 0 });
+    }
+  });
+
   it('leaves out a peak that nobody counted', () => {
     const payload = anyOf('io.containerd.cgroups.v2.Metrics', { cpu: { usageUsec: 0 }, memory: { usage: 77 } });
     expect(usageOf(payload)).toEqual({ oomKills: 0, cpuSeconds: 0, throttledSeconds: 0 });
