@@ -48,13 +48,13 @@ export const checkImageCommand: Verb = (program, session) => {
 async function checkImageAt(image: string, options: Options, session: Session): Promise<void> {
   const asked = { ...limitsOf(options), ...(await documentsOf(options)), isProcessor: options.processor === true };
   const source = await sourceOf(image);
-  const [{ openContainerd, createJobEngine }, { borrowImage }, { defaultLimits }, { Turns }] = await Promise.all([
+  const [{ openNode, createJobEngine }, { borrowImage }, { defaultLimits }, { Turns }] = await Promise.all([
     import('./compose.ts'),
     import('../image/borrow.ts'),
     import('../image/workplace.ts'),
     import('../image/turns.ts'),
   ]);
-  const node = await openContainerd(session.config);
+  const node = await openNode(session.config);
   const screen = sessionScreen(session);
   const { emit } = screen;
   const { signal, config } = session;

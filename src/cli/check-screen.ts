@@ -7,7 +7,7 @@ import { counted } from '../sinks/format.ts';
 import { print, printJson, shown } from './output.ts';
 import { createScreen } from './screen.ts';
 import type { Session } from './session.ts';
-import { isColoured } from './terminal.ts';
+import { isColoured, lineWidth } from './terminal.ts';
 
 /** Where a check is told: how the image comes, then one line for each check, then what it came to. */
 export interface CheckScreen {
@@ -77,8 +77,20 @@ function printResult(
   const { title, why } = catalogue[check];
   print(`${paint(status.padEnd(7), status)}  ${title.padEnd(titleWidth)}  ${shown(saw)}`);
   if (status !== 'failed' && status !== 'warning') return;
-  print(`${indent}${why}`);
-  if (hint !== undefined) print(`${indent}${shown(hint)}`);
+  for (const text of hint === undefined ? [why] : [why, hint]) {
+    for (const line of wrapped(text, lineWidth() - indent.length)) print(`${indent}${line}`);
+  }
+}
+
+/** Lines of whole words, not longer than the width where that is possible. */
+function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }
 
 function summary({ ok, failed, warning, skipped }: Readonly<Record<CheckStatus, number>>): string {

@@ -101,14 +101,18 @@ async function interpreterOf(path: string): Promise<Needed | undefined> {
   if (place === undefined) return undefined;
   const loader = Buffer.alloc(Math.min(place.length, headBytes));
   const read = await file.read(loader, 0, loader.length, place.offset);
-  const name = loader.subarray(0, read.bytesRead).toString('latin1').replace(/\0.*$/s, '');
+  const name = loader.subarray(0, read.bytesRead).toString('utf8').replace(/\0.*$/s, '');
   return name === '' ? undefined : { kind: 'dynamic loader', names: [name] };
 }
 
 /** From a `#!` line: the interpreter, and what `env` will look for. */
 export function scriptInterpreters(head: Buffer): readonly string[] | undefined {
   if (head.subarray(0, 2).toString('latin1') !== '#!') return undefined;
-  const line = head.subarray(2, 258).toString('latin1').split('\n')[0] ?? '';
+  const line =
+    head
+      .subarray(2, 256)
+      .toString('utf8')
+      .split(/[\n\0]/)[0] ?? '';
   const [interpreter = '', argument = ''] = line.replace(/^[ \t]+/, '').split(/[ \t]+/);
   if (interpreter === '') return undefined;
   const isEnv = posix.basename(interpreter) === 'env' && /^[^-=]+$/.test(argument);
@@ -130,7 +134,8 @@ export function loaderPlace(head: Buffer): { readonly offset: number; readonly l
     at += size, left -= 1
   ) {
     if (head.readUInt32LE(at) !== 3) continue;
-    return { offset: word(at + (is64 ? 8 : 4)), length: word(at + (is64 ? 32 : 16)) };
+    const place = { offset: word(at + (is64 ? 8 : 4)), length: word(at + (is64 ? 32 : 16)) };
+    return Number.isSafeInteger(place.offset) ? place : undefined;
   }
   return undefined;
 }
