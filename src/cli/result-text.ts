@@ -1,5 +1,4 @@
-import type { Explanation } from '../job/explanation.ts';
-import type { JobResult } from '../job/types.ts';
+import type { Explanation, JobResult } from '../job/types.ts';
 import { counted, formatDuration, neutralise } from '../sinks/format.ts';
 import { describeError, print, shown } from './output.ts';
 import type { Session } from './session.ts';

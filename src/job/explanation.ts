@@ -1,27 +1,8 @@
 import { constants } from 'node:os';
 import type { Usage } from '../runtime/types.ts';
 import type { LastLine } from './last-lines.ts';
-import type { Outcome, StagePlan } from './types.ts';
+import type { Explanation, Outcome, StagePlan } from './types.ts';
 import type { KilledBy } from './verdict.ts';
-
-/** Why something failed, beside its message: the limit it met, how near it was, what it said last, and one thing to do. */
-export interface Explanation {
-  /** What was counted, as a sentence; absent when the message says everything. */
-  readonly what?: string;
-  /** The limit that was met. */
-  readonly limit?: Limit;
-  /** In the unit of the limit. */
-  readonly used?: number;
-  readonly suggestion?: string;
-  /** The end of the output, redacted, the oldest first; empty when nothing was printed or no container ran. */
-  readonly lastLines: readonly LastLine[];
-}
-
-export interface Limit {
-  readonly name: 'memory' | 'time' | 'processes' | 'log' | 'disk';
-  readonly value: number;
-  readonly unit: 'bytes' | 'seconds' | 'processes';
-}
 
 /** What is known of a stage that failed. */
 export interface FailedStage {

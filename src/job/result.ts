@@ -9,9 +9,8 @@ import {
 } from '../base/errors.ts';
 import type { ReadyImage } from '../image/types.ts';
 import type { JobContext } from './context.ts';
-import type { Explanation, Limit } from './explanation.ts';
 import type { CommitResult } from './storage.ts';
-import type { Failure, JobResult, Outcome, RowOutcome, StageOutcome } from './types.ts';
+import type { Explanation, Failure, JobResult, Limit, Outcome, RowOutcome, StageOutcome } from './types.ts';
 
 const finished = 'Component processing finished.';
 const nothingToDo = 'No configurations executed.';

@@ -3,12 +3,12 @@ import type { Container, TaskExit, Usage } from '../runtime/types.ts';
 import { containerIdOf, containerName, exitedNote, startingNote } from './containers.ts';
 import type { JobContext, StageRun } from './context.ts';
 import { resetOwnership } from './data-dir.ts';
-import { type Explanation, explain } from './explanation.ts';
+import { explain } from './explanation.ts';
 import { errorOf, failureOf } from './result.ts';
 import { learnState, readStageFiles, type StageDocuments, stageDocuments, writeStageFiles } from './stage-files.ts';
 import { followStage, type StageOutput } from './stage-output.ts';
 import { supervise } from './supervise.ts';
-import type { Failure, StageOutcome } from './types.ts';
+import type { Explanation, Failure, StageOutcome } from './types.ts';
 import { type KilledBy, type Verdict, verdict } from './verdict.ts';
 
 /** How a container ended; in the journal before the task is deleted, because afterwards nobody can ask any more. */

@@ -14,7 +14,7 @@ import type { ImageRequest, ReadyImage } from '../image/types.ts';
 import type { FollowLog } from '../runtime/logs.ts';
 import type { Limits, Runtime, Usage } from '../runtime/types.ts';
 import type { DataTypes } from './data-types.ts';
-import type { Explanation } from './explanation.ts';
+import type { LastLine } from './last-lines.ts';
 import type {
   CommitResult,
   FileSelector,
@@ -155,6 +155,25 @@ export interface StageOutcome {
   /** Main stage only: the new `component` state as JSON text, `#` values encrypted; absent when the stage failed. */
   readonly newState?: string;
   readonly usageMetrics?: readonly { readonly metric: string; readonly value: number | string }[];
+}
+
+/** Why something failed, beside its message: the limit it met, how near it was, what it said last, and one thing to do. */
+export interface Explanation {
+  /** What was counted, as a sentence; absent when the message says everything. */
+  readonly what?: string;
+  /** The limit that was met. */
+  readonly limit?: Limit;
+  /** In the unit of the limit. */
+  readonly used?: number;
+  readonly suggestion?: string;
+  /** The end of the output, redacted, the oldest first; empty when nothing was printed or no container ran. */
+  readonly lastLines: readonly LastLine[];
+}
+
+export interface Limit {
+  readonly name: 'memory' | 'time' | 'processes' | 'log' | 'disk';
+  readonly value: number;
+  readonly unit: 'bytes' | 'seconds' | 'processes';
 }
 
 /** Why a row failed; plain data. */
