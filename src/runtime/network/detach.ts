@@ -20,7 +20,7 @@ export interface Shared {
 export async function detach(id: string, { settings, turn, prefix }: Shared): Promise<void> {
   const { directory } = settings;
   const record = await readRecord(directory, id);
-  if (record === undefined) return;
+  if (record === undefined) return await removeRecord(directory, id);
   if (record.result === undefined) await untilNobodyWorksFor(id);
   const path = namespacePath(directory, id);
   const namespace = (await isNamespace(path)) ? path : '';

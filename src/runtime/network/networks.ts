@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Semaphore } from '../../base/semaphore.ts';
-import { chainPrefix, namespacePath, recordPath } from './places.ts';
+import { chainPrefix, namespacePath, recordPath, unfinishedRecordPath } from './places.ts';
 import { turnsUnder } from './turn.ts';
 import type { NetworkSettings, Networks } from './types.ts';
 
@@ -12,7 +12,7 @@ export function createNetworks(settings: NetworkSettings): Networks {
   const slots = new Semaphore(2 * availableParallelism());
   return {
     namespacePath: (id) => namespacePath(directory, id),
-    isAttached: (id) => existsSync(recordPath(directory, id)),
+    isAttached: (id) => existsSync(recordPath(directory, id)) || existsSync(unfinishedRecordPath(directory, id)),
     attach: async (wanted) => {
       const { attach } = await import('./attach.ts');
       return await slots.run(() => attach(wanted, shared));

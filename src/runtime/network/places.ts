@@ -9,6 +9,11 @@ export function recordPath(directory: string, id: string): string {
   return join(recordsFolder(directory), `${id}.json`);
 }
 
+/** What a process that was killed at that moment leaves. */
+export function unfinishedRecordPath(directory: string, id: string): string {
+  return join(recordsFolder(directory), `${id}.tmp`);
+}
+
 export function namespacesFolder(directory: string): string {
   return join(directory, 'netns');
 }

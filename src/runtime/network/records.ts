@@ -1,8 +1,8 @@
-import { readdir, rm } from 'node:fs/promises';
-import { privateDirectory, readTextIfPresent, writeFileDurably } from '../../base/files.ts';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { privateDirectory, readTextIfPresent } from '../../base/files.ts';
 import { type Owner, thisProcess } from '../../base/owner.ts';
 import type { CniNetwork, CniResult } from './cni.ts';
-import { recordPath, recordsFolder } from './places.ts';
+import { recordPath, recordsFolder, unfinishedRecordPath } from './places.ts';
 import type { Profile } from './profile.ts';
 
 /** That a container has, or is about to get, a namespace, an address and rules; there before any of them and gone after all of them. */
@@ -23,7 +23,9 @@ export async function writeRecord(
 ): Promise<void> {
   await privateDirectory(recordsFolder(directory));
   const whole: AttachmentRecord = { formatVersion: 1, owner: await thisProcess(), ...record };
-  await writeFileDurably(recordPath(directory, record.id), JSON.stringify(whole));
+  const unfinished = unfinishedRecordPath(directory, record.id);
+  await writeFile(unfinished, JSON.stringify(whole), { mode: 0o600, flush: true });
+  await rename(unfinished, recordPath(directory, record.id));
 }
 
 export async function readRecord(directory: string, id: string): Promise<AttachmentRecord | undefined> {
@@ -32,6 +34,7 @@ export async function readRecord(directory: string, id: string): Promise<Attachm
 }
 
 export async function removeRecord(directory: string, id: string): Promise<void> {
+  await rm(unfinishedRecordPath(directory, id), { force: true });
   await rm(recordPath(directory, id), { force: true });
 }
 
