@@ -1,6 +1,7 @@
+import { InfrastructureError } from '../base/errors.ts';
 import type { Containerd } from './client.ts';
 
-/** A containerd, and what this release line can and cannot do: the one place that knows. */
+/** A containerd, and what its release line can and cannot do: the one place that knows. */
 export interface ContainerdVersion {
   readonly major: number;
   readonly minor: number;
@@ -11,42 +12,55 @@ export interface ContainerdVersion {
 }
 
 export interface Features {
-  /** A record in the sandbox store keeps the exit status of a task that ends while the daemon is down; without it (and without this store) 1.6 keeps the status by itself. */
+  /** A record in the sandbox store keeps the exit status of a task that ends while the daemon is down; 1.6 has no store, and keeps it by itself. */
   readonly hasSandboxStore: boolean;
   /** A task that ends while the daemon is down is forgotten with its exit status, unless the sandbox store names it. */
   readonly forgetsExitsWhileDown: boolean;
-  /** The daemon can pull by itself, from https registries with credentials. */
-  readonly hasTransfer: boolean;
+  /** The sandbox store answers NOT_FOUND to who deletes a record that is gone; 1.7 says UNKNOWN. */
+  readonly tellsSandboxIsGone: boolean;
   /** `Introspection.Server` tells the daemon's pid, by which a restart can be noticed. */
   readonly tellsPid: boolean;
-  /** `Diff.Apply` honours `syncFs`. */
-  readonly hasSyncFs: boolean;
-  /** cgroup v2 metrics carry `maxUsage` (peak memory). */
-  readonly metricsHavePeak: boolean;
-  /** Config files say `version = 3`; version 2 is still read. */
-  readonly configVersion: 2 | 3;
 }
 
-/** Asks the daemon for its version. @throws ContainerdError */
+type Line = readonly [major: number, minor: number];
+
+const oldest: Line = [1, 6];
+/** The line with which each came. */
+const since: Readonly<Record<keyof Features, Line>> = {
+  hasSandboxStore: [1, 7],
+  forgetsExitsWhileDown: [1, 7],
+  tellsSandboxIsGone: [2, 0],
+  tellsPid: [1, 7],
+};
+
+/** Asks the daemon for its version. @throws ContainerdError; InfrastructureError for a containerd that is too old for us */
 export async function probe(containerd: Containerd): Promise<ContainerdVersion> {
-  return parseVersion((await containerd.call('Version.Version', {})).version);
+  return supported((await containerd.call('Version.Version', {})).version, containerd.address);
 }
 
-/** Only the leading `major.minor.patch` counts, with or without `v`. A text without it is taken for the oldest line, 1.6, which asks least of the daemon. */
+/** @throws InfrastructureError */
+export function supported(text: string, address: string): ContainerdVersion {
+  const version = parseVersion(text);
+  if (isAtLeast(version, oldest)) return version;
+  throw new InfrastructureError(`containerd ${text} at ${address} is too old`, {
+    hint: `Install containerd ${oldest.join('.')} or newer, or name the socket of another with --address.`,
+  });
+}
+
+/** Only the leading `major.minor.patch` counts, with or without `v`. A text without it is taken for the oldest line, which asks least of the daemon. */
 export function parseVersion(text: string): ContainerdVersion {
-  const [, major = 1, minor = 6, patch = 0] = (/^v?(\d+)\.(\d+)\.(\d+)/.exec(text) ?? []).map(Number);
-  return { major, minor, patch, text, features: featuresOf(major, minor) };
+  const numbers = /^v?(\d+)\.(\d+)\.(\d+)/.exec(text)?.slice(1).map(Number);
+  const [major = 0, minor = 0, patch = 0] = numbers ?? oldest;
+  const has = (feature: keyof Features): boolean => isAtLeast({ major, minor }, since[feature]);
+  const features = {
+    hasSandboxStore: has('hasSandboxStore'),
+    forgetsExitsWhileDown: has('forgetsExitsWhileDown'),
+    tellsSandboxIsGone: has('tellsSandboxIsGone'),
+    tellsPid: has('tellsPid'),
+  };
+  return { major, minor, patch, text, features };
 }
 
-function featuresOf(major: number, minor: number): Features {
-  const from = (line: readonly [number, number]): boolean => major > line[0] || (major === line[0] && minor >= line[1]);
-  return {
-    hasSandboxStore: from([1, 7]),
-    forgetsExitsWhileDown: from([1, 7]),
-    hasTransfer: from([2, 0]),
-    tellsPid: from([1, 7]),
-    hasSyncFs: from([2, 0]),
-    metricsHavePeak: from([2, 0]),
-    configVersion: from([2, 0]) ? 3 : 2,
-  };
+function isAtLeast({ major, minor }: Pick<ContainerdVersion, 'major' | 'minor'>, line: Line): boolean {
+  return major > line[0] || (major === line[0] && minor >= line[1]);
 }

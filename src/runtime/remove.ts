@@ -1,8 +1,10 @@
 import { sleep } from '../base/abort.ts';
 import { isNotFound } from '../containerd/errors.ts';
+import { deleteSandbox } from '../containerd/sandbox.ts';
 import { type Cgroups, removeCgroup } from './cgroups.ts';
 import { deleteTask } from './delete-task.ts';
 import type { Engine } from './engine.ts';
+import { deleteExitRecord } from './exit-record.ts';
 import { settled } from './settled.ts';
 import { stuck } from './stop.ts';
 import { removeState, type Traces } from './traces.ts';
@@ -26,7 +28,7 @@ export async function removeContainer(engine: Engine, traces: Traces): Promise<v
   await settled([
     removeState(client, traces),
     persistently(() => client.call('Snapshots.Remove', { snapshotter: engine.snapshotter, key: id })),
-    features.hasSandboxStore ? persistently(() => client.call('Store.Delete', { sandboxId: id })) : undefined,
+    features.hasSandboxStore ? persistently(() => deleteSandbox(client, id, features)) : undefined,
     cgroup === undefined ? undefined : removeEmptied(cgroups, { id, cgroup }),
   ]);
   // Last, because it is by the record that a sweep finds the rest.

@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
+import { anyOfJson, specType } from '../../src/containerd/any.ts';
 import { type Containerd, connectContainerd } from '../../src/containerd/client.ts';
 import { createLease, deleteLease } from '../../src/containerd/lease.ts';
 import { ensureNamespace } from '../../src/containerd/namespace.ts';
+import { deleteSandbox } from '../../src/containerd/sandbox.ts';
 import { probe } from '../../src/containerd/version.ts';
 import { digestOf, drain, readBlob, writeBlob } from '../support/content.ts';
 import { expectNothingLeft, leftovers } from '../support/nothing-left.ts';
@@ -31,6 +33,18 @@ test('the daemon tells a version that we know how to read', async () => {
   const list = containerd.call('Store.List', {});
   if (features.hasSandboxStore) await expect(list).resolves.toEqual({ list: [] });
   else await expect(list).rejects.toMatchObject({ code: 'UNIMPLEMENTED', method: 'Store.List' });
+});
+
+test('a sandbox record that is gone is no error to who deletes it', async (context) => {
+  const { features } = await probe(containerd);
+  context.skip(!features.hasSandboxStore, 'containerd 1.6 has no sandbox store');
+  await deleteSandbox(containerd, 'nobody', features);
+  const sandbox = { sandboxId: 's', runtime: { name: 'io.containerd.runc.v2' }, spec: anyOfJson(specType, {}) };
+  await containerd.call('Store.Create', { sandbox });
+  await deleteSandbox(containerd, 's', features);
+  await deleteSandbox(containerd, 's', features);
+  await deleteSandbox(containerd, 'nobody', features);
+  expect(await containerd.call('Store.List', {})).toEqual({ list: [] });
 });
 
 describe('namespaces', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseVersion } from '../../../src/containerd/version.ts';
+import { parseVersion, supported } from '../../../src/containerd/version.ts';
 
 describe('only the leading three numbers count', () => {
   test.each([
@@ -15,30 +15,32 @@ describe('only the leading three numbers count', () => {
 
 test('each line has what came with it', () => {
   const features = (text: string) => parseVersion(text).features;
-  expect(features('1.6.20')).toMatchObject({
+  expect(features('1.6.20')).toEqual({
     hasSandboxStore: false,
     forgetsExitsWhileDown: false,
-    hasTransfer: false,
-    configVersion: 2,
+    tellsSandboxIsGone: false,
+    tellsPid: false,
   });
-  expect(features('1.7.24')).toMatchObject({
+  expect(features('1.7.24')).toEqual({
     hasSandboxStore: true,
     forgetsExitsWhileDown: true,
+    tellsSandboxIsGone: false,
     tellsPid: true,
-    hasTransfer: false,
-    configVersion: 2,
   });
-  expect(features('2.0.0')).toMatchObject({
+  expect(features('2.0.0')).toEqual({
     hasSandboxStore: true,
-    hasTransfer: true,
-    hasSyncFs: true,
-    metricsHavePeak: true,
-    configVersion: 3,
+    forgetsExitsWhileDown: true,
+    tellsSandboxIsGone: true,
+    tellsPid: true,
   });
   expect(features('3.0.0')).toEqual(features('2.0.0'));
 });
 
 test('a version that cannot be read is taken for the oldest line', () => {
-  expect(parseVersion('unknown')).toMatchObject({ major: 1, minor: 6, text: 'unknown' });
+  expect(parseVersion('unknown')).toMatchObject({ major: 1, minor: 6, patch: 0, text: 'unknown' });
   expect(parseVersion('unknown').features).toEqual(parseVersion('1.6.0').features);
+});
+
+test.each(['0.9.1', '1.5.18~ds1', 'v1.0.0'])('containerd %s is refused with the way out', (text) => {
+  expect(() => supported(text, '/run/c.sock')).toThrow(`containerd ${text} at /run/c.sock is too old`);
 });
