@@ -3,7 +3,7 @@ import { memoryMegabytes, memoryPattern } from './memory-text.ts';
 import { suggest } from './suggest.ts';
 
 /** Resource limits of a process that can be set, by their names in Docker. */
-export const ulimitNames = ['core', 'data', 'fsize', 'memlock', 'msgqueue', 'nofile', 'stack'] as const;
+export const ulimitNames = ['core', 'fsize', 'memlock', 'msgqueue', 'nofile', 'stack'] as const;
 
 /** What an operator allows the containers of a tenant. Nothing here can give a container more than its definition asks for. */
 export interface LimitSettings {
@@ -35,16 +35,17 @@ interface Range {
   readonly most: number;
 }
 
-const anyWhole: Range = { least: 0, most: Number.MAX_SAFE_INTEGER };
+/** Below these no container starts. */
+const leastOf: Readonly<Partial<Record<string, number>>> = { nofile: 64, stack: 128 * 1024 };
+
+/** The least that Docker accepts for a container: with less, its runtime may not even begin. */
+export const leastMemory = { text: '6M', bytes: 6 * 2 ** 20 } as const;
 
 const checks: Readonly<Record<keyof LimitSettings, Check>> = {
-  memory: memoryCheck,
+  memory: memoryCheck(leastMemory.bytes),
   cpus: numberCheck({ least: 0.01, most: 100_000 }),
-  shm: memoryCheck,
-  ulimits: mapCheck(
-    (name) => ((ulimitNames as readonly string[]).includes(name) ? anyWhole : undefined),
-    ulimitNames.join(', '),
-  ),
+  shm: memoryCheck(1),
+  ulimits: mapCheck(rangeOfUlimit, ulimitNames.join(', ')),
   payAsYouGo: (value, path) => (typeof value === 'boolean' ? [] : [{ path, message: 'must be true or false' }]),
   instanceCpus: numberCheck(cpuRange),
   project: mapCheck(rangeOfProjectLimit, 'runner.cpuParallelism and runner.COMPONENT.memoryLimitMBs'),
@@ -68,9 +69,20 @@ function rangeOfProjectLimit(name: string): Range | undefined {
   return /^runner\..+\.memoryLimitMBs$/.test(name) ? memoryRange : undefined;
 }
 
-function memoryCheck(value: unknown, path: string): readonly Problem[] {
-  const isAmount = typeof value === 'string' && memoryPattern.test(value) && memoryMegabytes(value) > 0;
-  return isAmount ? [] : [{ path, message: 'must be an amount of memory', hint: 'write it as "512m" or "4g"' }];
+function rangeOfUlimit(name: string): Range | undefined {
+  if (!(ulimitNames as readonly string[]).includes(name)) return undefined;
+  return { least: leastOf[name] ?? 0, most: Number.MAX_SAFE_INTEGER };
+}
+
+function memoryCheck(least: number): Check {
+  return (value, path) => {
+    const isAmount = typeof value === 'string' && memoryPattern.test(value);
+    if (isAmount && memoryMegabytes(value) * 2 ** 20 >= least) return [];
+    const message = isAmount
+      ? `is too little: at least ${Math.ceil(least / 2 ** 20)}m are needed`
+      : 'must be an amount of memory';
+    return [{ path, message, hint: 'write it as "512m" or "4g"' }];
+  };
 }
 
 function numberCheck({ least, most }: Range): Check {

@@ -93,8 +93,8 @@ export function createAhead(
     if (image === undefined) throw new Error(`the plan names no image ${stage.image}`);
     const open = (): Promise<Container> => {
       const opening = openContainer({ row, stage, image, dir }, context);
-      // What is released while it is being created would be there again afterwards.
-      context.background.add(opening);
+      // What is released while it is being created would be there again afterwards. Its failure is for whoever reaches the stage.
+      context.background.add(opening.catch(() => undefined));
       return opening;
     };
     // The working directory is opened at creation: one that lies in a folder that rotates would be the wrong one at the start.

@@ -1,5 +1,5 @@
 import { ApplicationError, formatProblems, type Problem } from '../base/errors.ts';
-import { cpuRange, type LimitSettings, memoryRange } from '../base/limit-settings.ts';
+import { cpuRange, type LimitSettings, leastMemory, memoryRange } from '../base/limit-settings.ts';
 import { dockerBytes, memoryMegabytes } from '../base/memory-text.ts';
 import type { Limits } from '../runtime/types.ts';
 import type { ComponentDefinition } from './definition.ts';
@@ -45,13 +45,15 @@ const defaultShm = '64m';
 
 /**
  * The limits of one container (contract 8.2), at most what the operator allows. The same for processors.
- * @throws ApplicationError reason `limits` naming every limit of a pay-as-you-go project that is missing or out of its range
+ * @throws ApplicationError reason `limits` for less memory than any container needs; naming every limit of a pay-as-you-go project that is
+ * missing or out of its range
  */
 export function planLimits(request: LimitsRequest): PlannedLimits {
   const { definition, settings, policy, pids } = request;
   const warnings: string[] = [];
   const wanted = request.isPayAsYouGo ? ofProject(request) : ofSize(request, warnings);
   const memory = capped(wanted.memory, request, warnings);
+  if (memory.bytes < leastMemory.bytes) throw tooLittle(definition.id, memory);
   const withoutSwap = policy === 'hardened' || definition.features.includes('no-swap');
   return {
     limits: {
@@ -80,8 +82,7 @@ function ofSize({ definition, size }: LimitsRequest, warnings: string[]): Wanted
     warnings.push(`the container size "${size}" is not known: one core; sizes are ${[...sizes.keys()].join(', ')}`);
   const { cpus, factor } = known ?? unknownSize;
   const [times, by] = factor;
-  // No memory at all would be no limit at all.
-  const amount = Math.max(1, Math.floor((memoryMegabytes(definition.memory) * times) / by));
+  const amount = Math.floor((memoryMegabytes(definition.memory) * times) / by);
   return { cpus, memory: { ...megabytes(amount), from: times === by ? 'definition' : 'size' } };
 }
 
@@ -101,7 +102,7 @@ function ofProject({ definition, settings }: LimitsRequest): Wanted {
   const limit = settings.project?.[name];
   const memory: Memory =
     limit === undefined
-      ? { text: definition.memory, bytes: dockerBytes(definition.memory), from: 'definition' }
+      ? { text: definition.memory, bytes: dockerBytes(definition.memory), from: 'project' }
       : { ...megabytes(Math.floor(inRange(name, limit, memoryRange))), from: 'project' };
   if (problems.length > 0)
     throw new ApplicationError(`The limits of the project cannot be used: ${formatProblems(problems)}`, {
@@ -110,6 +111,16 @@ function ofProject({ definition, settings }: LimitsRequest): Wanted {
       hint: 'Set them in "limits" of the configuration of componentd.',
     });
   return { cpus, memory };
+}
+
+function tooLittle(component: string, { text, from }: Memory): ApplicationError {
+  return new ApplicationError(`${component} would get ${text} of memory, and a container needs ${leastMemory.text}`, {
+    reason: 'limits',
+    hint:
+      from === 'project'
+        ? `Raise the limit runner.${component}.memoryLimitMBs of the project.`
+        : `Raise "memory" in the definition of ${component}, or run the job with a larger backend.containerType.`,
+  });
 }
 
 function capped(memory: Memory, { definition, settings }: LimitsRequest, warnings: string[]): Memory {

@@ -6,7 +6,6 @@ export type HardLimits = Readonly<Partial<Record<Ulimit, number>>>;
 /** Their names in `/proc/<pid>/limits`. */
 const namesInProc: Readonly<Record<Ulimit, string>> = {
   core: 'Max core file size',
-  data: 'Max data size',
   fsize: 'Max file size',
   memlock: 'Max locked memory',
   msgqueue: 'Max msgqueue size',

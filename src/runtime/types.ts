@@ -1,7 +1,7 @@
 import type { ReadyImage } from '../image/types.ts';
 
 /** A resource limit by its name in `ulimit` and Docker; bytes, or open files. */
-export type Ulimit = 'core' | 'data' | 'fsize' | 'memlock' | 'msgqueue' | 'nofile' | 'stack';
+export type Ulimit = 'core' | 'fsize' | 'memlock' | 'msgqueue' | 'nofile' | 'stack';
 
 /** Limits of one container. Bytes, cores, counts. */
 export interface Limits {

@@ -54,7 +54,14 @@ test('a file that cannot be read is for the operator', () => {
 });
 
 test('limits of the operator are read as they are', async () => {
-  const limits = { memory: '4g', cpus: 0.5, shm: '1g', ulimits: { nofile: 64 }, payAsYouGo: true, instanceCpus: 4 };
+  const limits = {
+    memory: '4g',
+    cpus: 0.5,
+    shm: '1m',
+    ulimits: { nofile: 64, core: 0 },
+    payAsYouGo: true,
+    instanceCpus: 4,
+  };
   const project = { 'runner.cpuParallelism': 2, 'runner.acme.ex.memoryLimitMBs': 64_000 };
   const file = await written('limits.json', JSON.stringify({ limits: { ...limits, project } }));
   expect(loadConfig({}, { COMPONENTD_CONFIG: file }).limits).toEqual({ ...limits, project });
@@ -66,7 +73,7 @@ test('every mistake in the limits is told at once with its path', async () => {
     shm: '0m',
     cpus: 0,
     Cpus: 2,
-    ulimits: { nofile: -1, nproc: 10, stack: '8m' },
+    ulimits: { nofile: 63, nproc: 10, stack: '8m' },
     payAsYouGo: 'yes',
     instanceCpus: 97,
     project: { 'runner.cpuParallelism': 0, 'runner.a.memoryLimitMBs': 64_001, 'components.max': 1 },

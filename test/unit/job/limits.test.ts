@@ -41,7 +41,7 @@ describe('container sizes (fact 28)', () => {
     ['small', '256m', 2, '256M', 'definition'],
     ['xsmall', '256m', 1, '128M', 'size'],
     ['xsmall', '33m', 1, '16M', 'size'],
-    ['xsmall', '1m', 1, '1M', 'size'],
+    ['xsmall', '13m', 1, '6M', 'size'],
     ['medium', '256m', 4, '512M', 'size'],
     ['large', '256m', 14, '1817M', 'size'],
     ['large', '10m', 14, '71M', 'size'],
@@ -73,13 +73,7 @@ describe('pay as you go', () => {
 
   test.each([
     ['60000M of the project', { 'runner.acme.ex.memoryLimitMBs': 60_000 }, '60000M', 60_000, 'project'],
-    [
-      'the definition’s when the limit is of another one',
-      { 'runner.other.memoryLimitMBs': 1 },
-      '256m',
-      256,
-      'definition',
-    ],
+    ['the definition’s when the limit is of another one', { 'runner.other.memoryLimitMBs': 1 }, '256m', 256, 'project'],
   ])('the memory is %s (fact 27)', (_, project, text, mebibytes, from) => {
     const { limits, memoryText, memoryFrom } = payg({ project, features: ['no-swap'] });
     expect([memoryText, memoryFrom]).toEqual([text, from]);
@@ -170,8 +164,20 @@ describe('swap', () => {
   });
 });
 
+test.each([
+  [{ memoryOf: '5m' }, 'acme.ex would get 5M', /^Raise "memory" in the definition of acme.ex/],
+  [{ size: 'xsmall', memoryOf: '11m' }, 'acme.ex would get 5M', /larger backend.containerType/],
+  [{ payAsYouGo: true, instanceCpus: 2, memoryOf: '5m' }, 'acme.ex would get 5m', /runner.acme.ex.memoryLimitMBs/],
+])('%j is refused, as Docker refuses less than 6 MiB', (given, message, hint) => {
+  const attempt = () => planned(given);
+  expect(attempt).toThrow(ApplicationError);
+  expect(attempt).toThrow(
+    expect.objectContaining({ message: expect.stringContaining(message), hint: expect.stringMatching(hint) }),
+  );
+});
+
 test('whatever is asked for, there is a limit, and never more than the operator’s', () => {
-  const memory = fc.tuple(fc.integer({ min: 1, max: 999_999_999 }), fc.constantFrom('m', 'g', 'M', 'G'));
+  const memory = fc.tuple(fc.integer({ min: 12, max: 999_999_999 }), fc.constantFrom('m', 'g', 'M', 'G'));
   const size = fc.option(fc.constantFrom('xsmall', 'small', 'medium', 'large', 'constructor'), { nil: undefined });
   fc.assert(
     fc.property(
@@ -189,7 +195,7 @@ test('whatever is asked for, there is a limit, and never more than the operator�
           cpus: most,
         });
         expect(Number.isSafeInteger(limits.memoryBytes)).toBe(true);
-        expect(limits.memoryBytes).toBeGreaterThanOrEqual(mebibyte);
+        expect(limits.memoryBytes).toBeGreaterThanOrEqual(6 * mebibyte);
         expect(limits.memoryBytes).toBeLessThanOrEqual(9000 * mebibyte);
         expect(limits.cpus).toBeLessThanOrEqual(most);
       },
