@@ -48,8 +48,9 @@ describe('a process that is killed', () => {
   }, 180_000);
 });
 
+let settings: NetworkSettings;
+
 describe('networks', () => {
-  let settings: NetworkSettings;
   beforeAll(async () => {
     settings = {
       directory: join(await mkdtemp(join(tmpdir(), 'componentd-test-network-')), 'network'),
@@ -134,10 +135,8 @@ describe('networks', () => {
 
   it('that nobody will detach are found: the maker is gone, nothing runs inside, and it is not of just now', async () => {
     const networks = createNetworks(settings);
-    const program = `import { createNetworks } from '${new URL('../../../src/runtime/network/networks.ts', import.meta.url)}';
-      await createNetworks(${JSON.stringify(settings)}).attach(${JSON.stringify(bridge('a'))});
-      console.log('attached'); setInterval(() => {}, 1000);`;
-    const maker = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    const program = `await networks.attach(${JSON.stringify(bridge('a'))}); console.log('attached'); setInterval(() => {}, 1000);`;
+    const maker = spawn(process.execPath, withNetworks(program), {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(maker.stdout, 'data');
@@ -157,6 +156,20 @@ describe('networks', () => {
     expect(unused).toEqual([{ kind: 'network', id: idOf('a'), why: expect.any(String), remove: expect.any(Function) }]);
     expect((await networkLeftovers(settings)).length).toBeGreaterThan(0);
     for (const { remove } of unused) await remove();
+  });
+
+  it('are taken away by the next one who tries, whenever the first one was killed', async () => {
+    for (let ms = 0; ms < 160; ms += 10) {
+      const [attach, id] = [JSON.stringify(bridge(`killed ${ms}`)), idOf(`killed ${ms}`)];
+      const program = `await networks.attach(${attach}); console.log('attached'); await networks.detach('${id}');`;
+      const remover = spawn(process.execPath, withNetworks(program), { stdio: ['ignore', 'pipe', 'inherit'] });
+      await once(remover.stdout, 'data');
+      await delay(ms);
+      if (remover.exitCode === null) await killed(remover);
+      const networks = createNetworks(settings);
+      await networks.detach(id);
+      expect(await networkLeftovers(settings), `after ${ms} ms`).toEqual([]);
+    }
   });
 
   it('leave no address and no rule that is not found', async () => {
@@ -180,6 +193,13 @@ describe('networks', () => {
     for (const { remove } of left) await remove();
   });
 });
+
+/** Arguments for Node to run a module that finds `networks`. */
+function withNetworks(program: string): string[] {
+  const module = new URL('../../../src/runtime/network/networks.ts', import.meta.url);
+  const begin = `import { createNetworks } from '${module}'; const networks = createNetworks(${JSON.stringify(settings)});`;
+  return ['--input-type=module', '-e', `${begin} ${program}`];
+}
 
 async function killed(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit');
