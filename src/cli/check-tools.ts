@@ -23,6 +23,9 @@ interface Place {
   readonly screen: CheckScreen;
 }
 
+/** In every container of ours. */
+const mounted = ['/data', '/tmp', '/proc', '/sys', '/dev'];
+
 /** Checks an image that is ready for as long as this takes. */
 export async function checkBorrowed(
   image: ReadyImage,
@@ -39,7 +42,7 @@ export async function checkBorrowed(
     look: {
       commandFault: (user) =>
         withLayers(client, { image, emit }, (layers) =>
-          commandFault(layers, image.config, { ...user, additionalGids: [] }),
+          commandFault(layers, image.config, { ...user, additionalGids: [], mounted }),
         ),
       writtenInRoot: (id, most) => writtenInRoot(client, { id, snapshotter, most }),
       processesIn: ({ id, cgroupParent }) => processesIn(join(cgroups.processRoot, cgroupsPath(cgroupParent, id))),

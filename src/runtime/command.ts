@@ -4,16 +4,16 @@ import { posix } from 'node:path';
 import { findInLayers, type RootfsEntry } from '../image/rootfs.ts';
 import type { ImageConfig } from '../image/types.ts';
 
-/** Who is to execute it, by numbers. */
+/** Who is to execute it, by numbers, and where. */
 export interface Executor {
   readonly uid: number;
   readonly gid: number;
   readonly additionalGids: readonly number[];
+  /** Where something else is mounted than what the image has there. */
+  readonly mounted: readonly string[];
 }
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** Where something else is mounted than what the image has there. */
-const mounted = ['/data', '/tmp', '/proc', '/sys', '/dev'];
 /** How many interpreters of interpreters the kernel follows. */
 const maxDepth = 4;
 
@@ -29,7 +29,7 @@ export async function commandFault(
   const [command = ''] = [...config.entrypoint, ...config.cmd];
   if (command === '') return 'it has neither an ENTRYPOINT nor a CMD';
   const directory = await findInLayers(layers, config.workingDir);
-  if (directory !== undefined && directory.kind !== 'directory' && !isMounted(config.workingDir))
+  if (directory !== undefined && directory.kind !== 'directory' && !isMounted(config.workingDir, user))
     return `its working directory ${config.workingDir} is no directory`;
   return await faultOf(command, `its command "${command}"`, { layers, config, user, depth: 0 });
 }
@@ -44,7 +44,7 @@ interface Search {
 async function faultOf(command: string, what: string, search: Search): Promise<string | undefined> {
   const { layers, user } = search;
   const paths = candidates(command, search.config);
-  if (paths.some(isMounted) || search.depth > maxDepth) return undefined;
+  if (paths.some((path) => isMounted(path, user)) || search.depth > maxDepth) return undefined;
   const found = await Promise.all(paths.map((path) => findInLayers(layers, path)));
   const present = found.filter((entry) => entry !== undefined);
   if (present.length === 0) return `${what} does not exist${command.endsWith('\r') ? carriageReturn : ''}`;
@@ -64,7 +64,10 @@ async function faultOf(command: string, what: string, search: Search): Promise<s
 
 const carriageReturn = ': its first line ends in CR LF, and the CR counts as part of the name';
 
-function mayExecute({ stats }: Pick<RootfsEntry, 'stats'>, { uid, gid, additionalGids }: Executor): boolean {
+function mayExecute(
+  { stats }: Pick<RootfsEntry, 'stats'>,
+  { uid, gid, additionalGids }: Omit<Executor, 'mounted'>,
+): boolean {
   if (uid === 0) return true;
   if (stats.uid === uid) return (stats.mode & 0o100) !== 0;
   const inGroup = stats.gid === gid || additionalGids.includes(stats.gid);
@@ -78,7 +81,7 @@ function candidates(command: string, { env, workingDir }: Search['config']): str
   return path.split(':').map((directory) => posix.resolve(workingDir, directory, command));
 }
 
-function isMounted(path: string): boolean {
+function isMounted(path: string, { mounted }: Executor): boolean {
   return mounted.some((point) => path === point || path.startsWith(`${point}/`));
 }
 

@@ -126,6 +126,12 @@ describe('each fault has exactly its line', () => {
       { 'command failed': /"\/bin\/sh", which does not exist: its first line ends in CR LF/ },
       { layer: { run: { content: '#!/bin/sh\r\n', mode: 0o755 } }, config: { Entrypoint: ['/run'] } },
     ],
+    [
+      'a file at /data',
+      '',
+      { 'run failed': /its \/data is no directory/ },
+      { layer: { data: 'x' }, config: { WorkingDir: '/' } },
+    ],
     ['wrong platform', '', { 'platform failed': /made for linux\/s390x, not for linux\// }, { architecture: 's390x' }],
     [
       'settings without effect',
@@ -180,12 +186,22 @@ describe('each fault has exactly its line', () => {
     ['needs root', 'echo x > /etc/x', { 'rights failed': /as 1000:1000 it exits with 1, as root with 0: .*denied/ }],
     ['prints its secret', 'cat config.json', { 'secrets warning': /printed to stdout/ }],
     ['a link in out', 'ln -s /etc/passwd out/files/p', { 'regular failed': /out\/files\/p: is a symbolic link/ }],
+    [
+      'out/tables is a link',
+      'rm -r out/tables; ln -s /etc out/tables',
+      { 'regular failed': /out\/tables: is a symbolic link/ },
+    ],
     ['out is a link', 'rm -r out; ln -s /etc out', { 'regular failed': /out in the data folder is not a directory/ }],
+    [
+      'a folder that nobody can read',
+      'chmod 0 out/tables',
+      { 'regular warning': /out\/tables cannot be read by its owner/ },
+    ],
     ['a folder in out/files', 'mkdir out/files/d; echo 1 > out/files/d/f', { 'regular warning': /do not leave/ }],
     [
       'changes in',
       'echo x > in/files/f; echo {} > config.json',
-      { 'inputs warning': /^config\.json was changed, in\/files\/f was added$/ },
+      { 'inputs warning': /^config\.json was changed; in\/files\/f was added$/ },
     ],
     [
       'writes to its root',

@@ -108,7 +108,7 @@ async function checkAll({ config, minimal, tell }: Checking, at: Laboratory): Pr
 
   const trial = await runTrial({ ...config, number: 0, user: 'runner' }, at);
   if (!trial.isStarted) {
-    const hint = 'Mend ENTRYPOINT, CMD or WORKDIR of the image.';
+    const hint = trial.hint ?? 'Mend ENTRYPOINT, CMD or WORKDIR of the image.';
     tell({ check: 'run', status: 'failed', saw: trial.fault, hint });
     return skip(rest.slice(1), 'it could not be started', tell);
   }

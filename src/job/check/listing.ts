@@ -46,7 +46,8 @@ async function list(directory: Directory, walk: Walk): Promise<void> {
     const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
     const content = kind === 'folder' ? '' : `${stats.size} ${stats.mtimeMs} ${stats.ino}`;
     const signature = `${kind} ${stats.mode} ${content}`;
-    found.push({ path, kind, what: kindOf(stats), signature, isReadable: (stats.mode & 0o400) !== 0 });
+    const mask = kind === 'folder' ? 0o500 : 0o400;
+    found.push({ path, kind, what: kindOf(stats), signature, isReadable: (stats.mode & mask) === mask });
     if (found.length > maxEntries) throw new UserError(`${directory.name} holds more than ${maxEntries} entries`);
     if (kind !== 'folder') continue;
     await using child = await directory.child(name);

@@ -34,7 +34,22 @@ export interface Left {
 /** Opens what a container that is gone left in `out`. @throws UserError when `out` cannot be read as a folder */
 export async function readLeft(dir: DataDir, wanted: TrialConfig['wanted']): Promise<Left> {
   const out = await Directory.open(join(dir.data, 'out'), 'out');
-  const all = await listTree(out);
+  try {
+    return await sortOut(out, dir, wanted);
+  } catch (error) {
+    await out[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Nobody asks for what lies deeper than slices. */
+function mayLeave(path: string): boolean {
+  const [folder, ...names] = path.split('/');
+  return names.length === 0 || (folder === 'tables' && names.length <= 2) || (folder === 'files' && names.length === 1);
+}
+
+async function sortOut(out: Directory, dir: DataDir, wanted: TrialConfig['wanted']): Promise<Left> {
+  const all = await listTree(out, mayLeave);
   const tables = sortEntries('out/tables', entriesIn(all, 'tables'));
   const files = sortEntries('out/files', entriesIn(all, 'files'));
   const manifests = new Map<string, OutTableManifest>();
@@ -87,7 +102,11 @@ function entriesIn(all: readonly Listed[], folder: string): OutputEntry[] {
 
 /** Whether everything may leave. */
 export function checkRegular({ all, tables, files, missing }: Left): CheckResult {
+  const replaced = all
+    .filter(({ path, kind }) => (path === 'tables' || path === 'files') && kind !== 'folder')
+    .map(({ path, what }) => ({ path: `out/${path}`, message: `is ${what}, not a folder` }));
   const refused = [
+    ...replaced,
     ...tables.problems,
     ...files.problems,
     ...tables.data.flatMap(({ name, slices }) => slicesOf(`out/tables/${name}`, slices ?? []).problems),
@@ -105,7 +124,7 @@ export function checkRegular({ all, tables, files, missing }: Left): CheckResult
     .filter(({ path, kind }) => kind === 'folder' && /^files\/[^./][^/]*$/.test(path))
     .map(({ path }) => `out/${path} is a folder, and folders in out/files do not leave`);
   const unreadable = all
-    .filter(({ isReadable, kind }) => !isReadable && kind === 'file')
+    .filter(({ isReadable, kind }) => !isReadable && kind !== 'other')
     .map(({ path }) => `out/${path} cannot be read by its owner`);
   const problems = [...odd, ...folders, ...unreadable];
   if (problems.length > 0) {

@@ -197,7 +197,8 @@ export function counted(count: number, what: string): string {
 /** At most five of a list, and how many more there are. */
 export function some(list: readonly string[]): string {
   const more = list.length - 5;
-  return `${list.slice(0, 5).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const said = list.slice(0, 5).map((text) => text.replace(/\.$/, ''));
+  return `${said.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }
 
 function said({ heard }: Trial): string {

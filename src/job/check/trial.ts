@@ -61,6 +61,7 @@ export interface Trial {
 export interface Unstarted {
   readonly isStarted: false;
   readonly fault: string;
+  readonly hint: string | undefined;
 }
 
 /** After a timeout, or for a process that will not hear SIGTERM. */
@@ -85,7 +86,7 @@ export async function runTrial(plan: TrialPlan, at: Laboratory): Promise<Trial |
     const error = classify(thrown);
     if (error.class !== 'user' && error.class !== 'application') throw error;
     scope.forget(what);
-    return { isStarted: false, fault: error.message };
+    return { isStarted: false, fault: error.message, hint: error.hint };
   }
   const { engine, settings } = at.tools;
   const { followLog } = engine;

@@ -149,6 +149,17 @@ describe('a container that cannot be created', () => {
     expect(error).toMatchObject({ class: 'application', reason: 'entrypoint' });
   });
 
+  it('is its author’s mistake when its working directory is mounted, too', async () => {
+    const { error } = await failing('', {
+      config: { entrypoint: ['/bin/nope'], cmd: [], workingDir: '/data' },
+      mounts: [{ source: '/tmp', destination: '/data' }],
+    });
+    expect(error).toMatchObject({
+      class: 'application',
+      message: expect.stringContaining('"/bin/nope" does not exist'),
+    });
+  });
+
   it('is the operator’s business when a mount has no source', async () => {
     const { error, logs } = await failing('true', { mounts: [{ source: '/no/such/source', destination: '/data' }] });
     expect(error).toBeInstanceOf(InfrastructureError);

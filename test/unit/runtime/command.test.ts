@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-const runner = { uid: 1000, gid: 1000, additionalGids: [] };
+const runner = { uid: 1000, gid: 1000, additionalGids: [], mounted: ['/data'] };
 
 async function add(path: string, content: string | Buffer, mode = 0o755): Promise<void> {
   await mkdir(dirname(join(root, path)), { recursive: true, mode: 0o755 });
