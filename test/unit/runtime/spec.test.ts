@@ -18,6 +18,25 @@ describe('the runtime spec as a whole', () => {
     await expect(golden(spec)).toMatchFileSnapshot('golden/v2-user.golden');
   });
 
+  it('carries every limit there is on v2', async () => {
+    const limits = {
+      memoryBytes: 256 * 2 ** 20,
+      memorySwapBytes: 256 * 2 ** 20,
+      cpus: 0.5,
+      pids: 512,
+      shmBytes: 2 ** 20,
+      ulimits: { nofile: 4096, stack: 2 ** 23, fsize: 2 ** 30 },
+      killsAsGroup: true,
+    };
+    const sysctls = { 'net.ipv4.tcp_keepalive_time': '60' };
+    const { process, mounts, linux } = runtimeSpec(request({ limits, sysctls }), component, hostV2);
+    const { devices: _, ...resources } = linux.resources;
+    const shm = mounts.find(({ destination }) => destination === '/dev/shm');
+    await expect(
+      `${JSON.stringify({ rlimits: process.rlimits, shm, resources, sysctl: linux.sysctl }, null, 2)}\n`,
+    ).toMatchFileSnapshot('golden/v2-limits.golden');
+  });
+
   it('grants nothing when hardened', async () => {
     const spec = runtimeSpec(request({ policy: 'hardened' }), component, hostV2);
     await expect(golden(spec)).toMatchFileSnapshot('golden/v2-hardened.golden');
