@@ -2,6 +2,7 @@ import { open, rm } from 'node:fs/promises';
 import { InfrastructureError } from '../base/errors.ts';
 import { anyOfJson, specType } from '../containerd/any.ts';
 import { isAlreadyExists } from '../containerd/errors.ts';
+import { createSandbox } from '../containerd/sandbox.ts';
 
 import type { Engine } from './engine.ts';
 import { writeEtcFiles } from './etc-files.ts';
@@ -106,9 +107,7 @@ async function createSnapshot({ engine, request, runtime }: Making): Promise<Roo
   await settled([
     prepared,
     // Keeps the exit status of a task that ends while containerd is down.
-    features.hasSandboxStore
-      ? client.call('Store.Create', { sandbox: { sandboxId: id, runtime, spec: anyOfJson(specType, {}), labels } })
-      : undefined,
+    features.hasSandboxStore ? createSandbox(client, { id, runtime: runtime.name, labels }) : undefined,
   ]);
   return throwaway((await prepared).mounts);
 }

@@ -4,7 +4,6 @@ import { deleteSandbox } from '../containerd/sandbox.ts';
 import { type Cgroups, removeCgroup } from './cgroups.ts';
 import { deleteTask } from './delete-task.ts';
 import type { Engine } from './engine.ts';
-import { deleteExitRecord } from './exit-record.ts';
 import { settled } from './settled.ts';
 import { stuck } from './stop.ts';
 import { removeState, type Traces } from './traces.ts';
