@@ -6,6 +6,8 @@ import { setConfiguration } from '../../src/storage/local/configurations.ts';
 import { holderOf, tokenOf } from '../../src/storage/local/holder.ts';
 import { initProject } from '../../src/storage/local/init.ts';
 import { openLocalStorage } from '../../src/storage/local/open.ts';
+import { noRights } from '../../src/storage/local/rights.ts';
+import { createToken, removeToken } from '../../src/storage/local/tokens.ts';
 import { storageSuite } from './storage-suite.ts';
 
 storageSuite('the embedded Storage', async () => {
@@ -22,6 +24,15 @@ storageSuite('the embedded Storage', async () => {
     isTokenValid: async (secret) => {
       const token = tokenOf(catalogue, secret);
       return token !== undefined && holderOf(catalogue, Number(token.id)).state === 'valid';
+    },
+    withRights: async (given) => {
+      const rights = { ...noRights, ...given };
+      const input = { description: 'of the suite', expires: undefined, rights };
+      const { id } = createToken(catalogue, storage.parts.guard, input);
+      return {
+        storage: storage.actingAs(id),
+        revoke: async () => void removeToken(catalogue, storage.parts.guard, id),
+      };
     },
     end: async () => {
       await storage.close();

@@ -24,8 +24,17 @@ export interface StorageUnderTest {
     config: { id: string; state?: string; configuration?: string; rows?: readonly { id: string; state?: string }[] },
   ): Promise<void>;
   isTokenValid(secret: string): Promise<boolean>;
+  /** The same Storage for a token that may only this, with its own files; `revoke` makes the token worthless. */
+  withRights(rights: LimitedRights): Promise<{ readonly storage: Storage; revoke(): Promise<void> }>;
   /** Forgets everything this suite made, and closes the Storage. */
   end(): Promise<void>;
+}
+
+/** Buckets by their ids. */
+export interface LimitedRights {
+  readonly buckets?: Readonly<Record<string, 'read' | 'write'>>;
+  readonly components?: 'read';
+  readonly configurations?: 'read' | 'run';
 }
 
 /** What every implementation of the Storage port promises. */
@@ -741,6 +750,89 @@ export function storageSuite(name: string, start: () => Promise<StorageUnderTest
           state,
           '{"component":{"new":10},"storage":{"input":[]}}',
         ]);
+      });
+    });
+
+    describe('rights', () => {
+      const request = (id: string) => ({ table: id, path: newPath(), columns: [] });
+      const staging = async (at: Storage, id: string, destination: string) => {
+        const paths = [await source('id\n1\n')];
+        const { load: whole } = await stage(fresh('commit-'), 'id\n1\n', { destination });
+        return at.stageTable(id, { ...whole, paths }, signal);
+      };
+
+      test('that are missing are named with the bucket, early and at every call', async () => {
+        const [shown, hidden] = [newTable(), `in.c-hidden.${fresh('table')}`];
+        for (const destination of [shown, hidden]) await load('id\n1\n', { destination });
+        const { storage: limited } = await under.withRights({ buckets: { 'in.c-suite': 'read' } });
+        expect(limited.refusal({ on: 'bucket', bucket: 'in.c-suite', to: 'read' })).toBeUndefined();
+        expect(await limited.table(shown)).toMatchObject({ rowsCount: 1 });
+        expect(await limited.exportTable(request(shown), signal)).toMatchObject({ rows: 1 });
+        const read = limited.refusal({ on: 'bucket', bucket: 'in.c-hidden', to: 'read' });
+        expect(read?.message).toMatch(/read bucket in\.c-hidden/);
+        expect(read?.message).toContain(limited.token.description);
+        for (const work of [limited.table(hidden), limited.exportTable(request(hidden), signal)])
+          expect((await refusal(work)).message).toBe(read?.message);
+        expect((await refusal(staging(limited, fresh('commit-'), shown))).message).toContain('write bucket in.c-suite');
+        expect((await refusal(limited.component('acme.any'))).message).toContain('component');
+        expect((await refusal(limited.configuration('acme.any', '1'))).message).toContain('configurations');
+      });
+
+      test('are asked once more by the commit, of which nothing is done without them', async () => {
+        const [mine, other] = [`out.c-mine.${fresh('table')}`, newTable()];
+        const { storage: limited, revoke } = await under.withRights({ buckets: { 'out.c-mine': 'write' } });
+        const id = fresh('commit-');
+        const file = await limited.stageFile(
+          id,
+          { name: 'f', path: await source('x'), tags: [id], isPublic: false, isPermanent: false, isEncrypted: true },
+          signal,
+        );
+        const tables = [await staging(limited, id, mine), await stage(id, 'id\n1\n', { destination: other })];
+        const refused = await refusal(limited.commit(commitOf(id, { tables, files: [file] })));
+        expect(refused.message).toContain('write bucket in.c-suite');
+        const states = [{ component: 'acme.any', config: '1', roots: { component: '{}' } }];
+        expect((await refusal(limited.commit(commitOf(id, { states })))).message).toContain('state');
+        expect(await storage.table(mine)).toBeUndefined();
+        expect(await storage.findFiles({ includeTags: [id], limit: 9 })).toEqual([]);
+        await limited.commit(commitOf(id, { tables: tables.slice(0, 1), files: [file] }));
+        expect(await exported(mine)).toBe('"id"\n"1"\n');
+        const later = fresh('commit-');
+        const staged = await staging(limited, later, mine);
+        await revoke();
+        expect((await refusal(limited.commit(commitOf(later, { tables: [staged] })))).message).toContain('revoked');
+        // Asked again after a crash, what was committed is still the answer.
+        expect(await limited.commit(commitOf(id, { tables: [] }))).toMatchObject({ tables: [{ id: mine }] });
+        await limited.discard(later);
+      });
+
+      test('end with the token: it is worth nothing, and so is what it issued', async () => {
+        const { storage: limited, revoke } = await under.withRights({ buckets: { 'in.c-suite': 'read' } });
+        const issued = await limited.issueJobToken(fresh('job-'), 60);
+        expect(await under.isTokenValid(issued.secret)).toBe(true);
+        await revoke();
+        expect(await under.isTokenValid(issued.secret)).toBe(false);
+        await refusal(limited.table(newTable()));
+        await refusal(limited.findFiles({ limit: 1 }));
+        await refusal(limited.issueJobToken(fresh('job-'), 60));
+        expect(limited.refusal({ on: 'components', to: 'read' })?.message).toContain('revoked');
+        await limited.revokeJobTokens(fresh('job-'));
+      });
+
+      test('to files reach as far as the token that added them', async () => {
+        const [one, other] = [await under.withRights({}), await under.withRights({})];
+        const id = fresh('commit-');
+        const upload = { name: 'f', tags: [id], isPublic: false, isPermanent: false, isEncrypted: true };
+        const staged = await one.storage.stageFile(id, { ...upload, path: await source('mine') }, signal);
+        const [file] = (await one.storage.commit(commitOf(id, { files: [staged] }))).files;
+        const seen = async (at: Storage) =>
+          (await at.findFiles({ includeTags: [id], limit: 9 })).map((found) => found.id);
+        expect(await seen(one.storage)).toEqual([file?.id]);
+        expect(await seen(storage)).toEqual([file?.id]);
+        expect(await seen(other.storage)).toEqual([]);
+        await refusal(other.storage.downloadFile(file?.id ?? 0, newPath(), signal));
+        const tagged = commitOf(fresh('commit-'), { processedTags: [{ fileId: file?.id ?? 0, tags: ['taken'] }] });
+        expect((await other.storage.commit(tagged)).warnings).toHaveLength(1);
+        expect((await storage.findFiles({ includeTags: [id], limit: 1 }))[0]?.tags).toEqual([id]);
       });
     });
 
