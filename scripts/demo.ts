@@ -38,6 +38,8 @@ async function demonstrate(demo: Demo): Promise<void> {
   scope.own('containerd', containerd.stop);
   say(`containerd: ${containerd.kind} on ${containerd.address}`);
   const cli = new Cli({ root, folder, address: containerd.address, signal: stopped.signal });
+  // A project of an older version stays usable; without one there is nothing to upgrade.
+  await cli.succeeds('project', 'upgrade');
   await cli.quiet('sweep');
   const registry = await startRegistry(`${folder}/registry`);
   scope.own('registry', registry.stop);
