@@ -5,7 +5,7 @@ import type { Journal } from '../base/journal.ts';
 import type { ReadyImage } from '../image/types.ts';
 import type { Container, ContainerRequest, Runtime } from '../runtime/types.ts';
 import type { JobContext } from './context.ts';
-import { createTmp, type DataDir } from './data-dir.ts';
+import { createTmp, type DataDir, isReplaced } from './data-dir.ts';
 import { removeTree } from './directory.ts';
 import { folderLabel } from './labels.ts';
 import type { RowPlan, StagePlan } from './types.ts';
@@ -72,8 +72,11 @@ export function cgroupOf(plan: { readonly tenant: string; readonly job: string }
   return `/componentd/${plan.tenant}/${plan.job}`;
 }
 
+/** How many containers of a row that wait for their turn there are at most: a chain of thirty stages does not hold thirty processes. */
+const waitingContainers = 4;
+
 /**
- * Gets the containers of a row's stages ready while something else still runs: a stage change is then only a rotation and a start.
+ * Gets the containers of a row's next stages ready while something else still runs: a stage change is then only a rotation and a start.
  * Returns one promise per stage; a failure surfaces when its stage is reached. Finished stages get none.
  */
 export function createAhead(
@@ -82,26 +85,43 @@ export function createAhead(
   images: readonly ReadyImage[],
   context: JobContext,
 ): (() => Promise<Container>)[] {
-  return row.stages.map((stage) => {
-    const { journal } = context;
-    const hasEnded =
-      journal.find('step', stageStep(row.index, stage.index)) ?? journal.find('transition', exitedNote({ row, stage }));
-    if (hasEnded !== undefined) {
-      return () => Promise.reject(new Error(`stage ${stage.index} has finished`));
+  const { journal } = context;
+  const opened = new Map<StagePlan, Promise<Container>>();
+  const open = (stage: StagePlan): Promise<Container> => {
+    const opening = openContainer({ row, stage, image: imageOf(stage, images), dir }, context);
+    // What is released while it is being created would be there again afterwards.
+    context.background.add(opening);
+    opened.set(stage, opening);
+    return opening;
+  };
+  const hasEnded = (stage: StagePlan): boolean =>
+    (journal.find('step', stageStep(row.index, stage.index)) ??
+      journal.find('transition', exitedNote({ row, stage }))) !== undefined;
+  const toRun = row.stages.filter((stage) => !hasEnded(stage));
+  const openFrom = (first: number): void => {
+    for (const stage of toRun.slice(first, first + waitingContainers)) {
+      if (!opened.has(stage) && mayBeCreatedAhead(imageOf(stage, images))) open(stage);
     }
-    const image = images[stage.image];
-    if (image === undefined) throw new Error(`the plan names no image ${stage.image}`);
-    const open = (): Promise<Container> => {
-      const opening = openContainer({ row, stage, image, dir }, context);
-      // What is released while it is being created would be there again afterwards. Its failure is for whoever reaches the stage.
-      context.background.add(opening.catch(() => undefined));
-      return opening;
-    };
-    // The working directory is opened at creation: one that lies in a folder that rotates would be the wrong one at the start.
-    if (/^\/data\/(in|out)(\/|$)/.test(image.config.workingDir)) return open;
-    const opened = open();
-    return () => opened;
+  };
+  openFrom(0);
+  return row.stages.map((stage) => async () => {
+    const at = toRun.indexOf(stage);
+    if (at < 0) throw new Error(`stage ${stage.index} has finished`);
+    const container = opened.get(stage) ?? open(stage);
+    openFrom(at + 1);
+    return await container;
   });
+}
+
+/** The working directory is opened at creation: one that lies in a folder that rotates would be the wrong one at the start. */
+function mayBeCreatedAhead({ config }: ReadyImage): boolean {
+  return !/^\/data\/(in|out)(\/|$)/.test(config.workingDir);
+}
+
+function imageOf(stage: StagePlan, images: readonly ReadyImage[]): ReadyImage {
+  const image = images[stage.image];
+  if (image === undefined) throw new Error(`the plan names no image ${stage.image}`);
+  return image;
 }
 
 interface Wanted {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { lstat, mkdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { Directory, removeTree, runnerUser } from './directory.ts';
 
@@ -49,6 +49,11 @@ const tree = [
   'artifacts/out/current',
   'artifacts/out/shared',
 ];
+
+/** Whether a path in a container lies in a folder that another one takes the place of between stages. */
+export function isReplaced(path: string): boolean {
+  return /^\/data\/(in|out)(\/|$)/.test(posix.normalize(path));
+}
 
 /** `/tmp` of one stage; empty, and its own. The row's folder is ours alone, so paths are safe in it. */
 export function createTmp({ root }: DataDir, stage: number): string {

@@ -1,3 +1,4 @@
+import { isReplaced } from '../data-dir.ts';
 import { runnerUser } from '../directory.ts';
 import type { CheckRequest, CheckResult, ImageLook } from './types.ts';
 
@@ -45,7 +46,7 @@ function userOf({ image }: CheckRequest): CheckResult {
 
 function workdirOf({ image }: CheckRequest): CheckResult {
   const { workingDir } = image.config;
-  if (!/^\/data\/(in|out)(\/|$)/.test(workingDir)) return { check: 'workdir', status: 'ok', saw: workingDir };
+  if (!isReplaced(workingDir)) return { check: 'workdir', status: 'ok', saw: workingDir };
   return {
     check: 'workdir',
     status: 'warning',
