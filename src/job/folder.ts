@@ -102,24 +102,33 @@ export async function reopenJobFolder(stateDir: string, job: string, crashPoint?
     throw noSuchJob(job, stateDir);
   }
   await takeOver(path);
-  const journal = await Journal.open(journalPath(path), 'existing', crashPoint);
-  const plan = journal.find('step', 'plan')?.value as Plan | undefined;
-  if (plan === undefined) {
-    await journal[Symbol.asyncDispose]();
-    throw new UserError(`job ${job} ended before its plan was written; nothing of it has run`, {
-      hint: 'Run it again.',
-    });
-  }
   try {
-    assertJobFormat(plan);
+    return await openTaken(stateDir, job, crashPoint);
   } catch (error) {
-    await journal[Symbol.asyncDispose]();
+    // Whoever can do something with it may.
     await releaseFolder(path);
     throw error;
   }
-  const folder = { path, recordPath: recordPathOf(stateDir, job), journal, plan };
-  if (!hasInputs(folder) && (await isFromAnotherBoot(folder))) await journal.note(bootNote, await currentBootId());
-  return folder;
+}
+
+async function openTaken(stateDir: string, job: string, crashPoint: CrashPoint | undefined): Promise<JobFolder> {
+  const path = join(jobsFolder(stateDir), job);
+  const journal = await Journal.open(journalPath(path), 'existing', crashPoint);
+  try {
+    const plan = journal.find('step', 'plan')?.value as Plan | undefined;
+    if (plan === undefined) {
+      throw new UserError(`job ${job} ended before its plan was written; nothing of it has run`, {
+        hint: 'Run it again.',
+      });
+    }
+    assertJobFormat(plan);
+    const folder = { path, recordPath: recordPathOf(stateDir, job), journal, plan };
+    if (!hasInputs(folder) && (await isFromAnotherBoot(folder))) await journal.note(bootNote, await currentBootId());
+    return folder;
+  } catch (error) {
+    await journal[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -45,6 +45,20 @@ async function reopen({ plan, path }: JobFolder): Promise<JobFolder> {
   folders.push(folder);
   return folder;
 }
+
+describe('a job that cannot go on', () => {
+  test('is nobody’s again after an attempt to resume it', async () => {
+    const { path, plan, journal } = await create();
+    await journal[Symbol.asyncDispose]();
+    await releaseFolder(path);
+    const journals = { 'without a plan': '', 'that is damaged': 'no journal\n{}\n' };
+    for (const [what, text] of Object.entries(journals)) {
+      await writeFile(journalPath(path), text);
+      await expect(reopenJobFolder(stateDir, plan.job), what).rejects.toThrow();
+      expect(await liveOwner(path), what).toBeUndefined();
+    }
+  });
+});
 
 describe('a new job folder', () => {
   test('is never seen without its owner', async () => {
