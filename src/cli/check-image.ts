@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { classify, UsageError, UserError } from '../base/errors.ts';
 import { readTextIfPresent } from '../base/files.ts';
+import { memoryMegabytes, memoryPattern } from '../base/memory-text.ts';
 import type { ImageSource } from '../image/borrow.ts';
 import type { CheckWishes } from '../job/check/types.ts';
 import { sessionScreen } from './check-screen.ts';
@@ -107,8 +108,7 @@ function limitsOf({ timeout, memory }: Options): Pick<CheckWishes, 'timeoutSecon
       hint: 'For example --timeout 120.',
     });
   }
-  const match = /^(\d{1,6})(m|g)$/i.exec(memory);
-  const megabytes = Number(match?.[1] ?? 0) * (match?.[2]?.toLowerCase() === 'g' ? 1000 : 1);
+  const megabytes = memoryPattern.test(memory) ? memoryMegabytes(memory) : 0;
   if (megabytes < 6) {
     throw new UsageError(`--memory ${memory} is no size of at least 6m`, { hint: 'For example --memory 512m, or 2g.' });
   }
