@@ -115,7 +115,7 @@ export function createAhead(
 
 /** The working directory is opened at creation: one that lies in a folder that rotates would be the wrong one at the start. */
 function mayBeCreatedAhead({ config }: ReadyImage): boolean {
-  return !/^\/data\/(in|out)(\/|$)/.test(config.workingDir);
+  return !isReplaced(config.workingDir);
 }
 
 function imageOf(stage: StagePlan, images: readonly ReadyImage[]): ReadyImage {

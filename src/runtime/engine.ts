@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { Semaphore } from '../base/semaphore.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { type ContainerdVersion, probe } from '../containerd/version.ts';
 import type { ReadyImage } from '../image/types.ts';
@@ -11,6 +10,7 @@ import { createNetworks } from './network/networks.ts';
 import type { NetworkSettings, Networks } from './network/types.ts';
 import { findRuntime, type OciRuntime, type RuntimeRecord } from './oci-runtime.ts';
 import { type HardLimits, lowestOf, parseHardLimits } from './rlimits.ts';
+import { machineWide, type Turns } from './turns.ts';
 
 export interface RuntimeOptions {
   /** Name of the snapshotter that holds the images' layers. */
@@ -23,7 +23,7 @@ export interface RuntimeOptions {
   readonly networks?: NetworkSettings;
   /** What the daemon says of itself; asked for when absent. */
   readonly version?: ContainerdVersion;
-  /** How many tasks are created at the same time; twice the cores when absent, where throughput stops growing. */
+  /** How many tasks of this daemon are created at the same time, by all of our processes; twice the cores when absent, where throughput stops growing. */
   readonly concurrentCreates?: number;
 }
 
@@ -33,7 +33,8 @@ export interface Engine {
   readonly snapshotter: string;
   /** Looked for once; a failure to find it is tried again. @throws InfrastructureError reason `runtime-missing` */
   runtime(): Promise<RuntimeRecord>;
-  readonly creating: Semaphore;
+  /** Lets a task be created when not too many are. */
+  readonly creating: Turns;
   readonly networks: Networks | undefined;
   /** Facts about the daemon and the host, found out once; a failure to find out is tried again. */
   facts(): Promise<Facts>;
@@ -53,7 +54,7 @@ export function createEngine(client: Containerd, options: RuntimeOptions): Engin
     client,
     snapshotter: options.snapshotter,
     runtime: once(() => findRuntime(options.runtime ?? { name: 'runc' }, options.searchPath)),
-    creating: new Semaphore(options.concurrentCreates ?? 2 * availableParallelism()),
+    creating: machineWide(`create ${client.address}`, options.concurrentCreates ?? 2 * availableParallelism()),
     networks: options.networks && createNetworks(options.networks),
     facts: once(() => findFacts(client, options.version)),
     userOf: rememberUsers(client),
