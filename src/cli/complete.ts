@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
 import type { Config } from '../config.ts';
+import { neutralise } from '../sinks/format.ts';
 import type { Known } from './complete-ids.ts';
 
 /** Asks the shell to complete paths. */
@@ -35,7 +36,8 @@ export async function candidatesFor(
   );
   return found
     .map((line) => (inline === undefined || line === files ? line : `${flag}=${line}`))
-    .filter((line) => line === files || (line.startsWith(current) && isPlain(line)));
+    .filter((line) => line === files || (line.startsWith(current) && isPlain(line)))
+    .map((line) => line.split('\t').map(neutralise).join('\t'));
 }
 
 async function candidates(place: Place, current: string, config: Config): Promise<readonly string[]> {
