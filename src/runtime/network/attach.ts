@@ -31,14 +31,14 @@ export async function attach(wanted: Wanted, shared: Shared): Promise<Attached> 
   await writeRecord(directory, record);
   const prepare = async (): Promise<void> => {
     await refuseTakenSubnet(id, shared);
-    await protect(shared);
+    await protect(id, shared);
   };
   await settled([turn(prepare), createNamespace(directory, id)]);
   const namespace = namespacePath(directory, id);
   const result = await add({ network: record.network, containerId: id, namespace });
   await markNodeEnd(result, groupOf(prefix, profile));
   // Once more: a process that was killed may have left a program behind that changed them after us.
-  await turn(() => protect(shared));
+  await turn(() => protect(id, shared));
   await writeRecord(directory, { ...record, result });
   return { address: addressOf(result), resolvConf: formatResolver({ ...resolver, nameServers }) };
 }
@@ -50,8 +50,8 @@ async function refuseTakenSubnet(id: string, { settings }: Shared): Promise<void
   if (others.length === 0) refuseOverlap(subnet, await readRoutes());
 }
 
-async function protect({ settings, prefix }: Shared): Promise<void> {
-  await applyRules(prefix, profilesOf(await allRecords(settings.directory), prefix));
+async function protect(id: string, { settings, prefix }: Shared): Promise<void> {
+  await applyRules(prefix, profilesOf(await allRecords(settings.directory), prefix), id);
 }
 
 async function resolverOf({ nameServers }: NetworkSettings) {

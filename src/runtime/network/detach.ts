@@ -29,7 +29,7 @@ export async function detach(id: string, { settings, turn, prefix }: Shared): Pr
   await turn(async () => {
     const others = (await allRecords(directory)).filter((other) => other.id !== id);
     const isLast = !others.some(({ profile }) => groupOf(prefix, profile) === groupOf(prefix, record.profile));
-    if (isLast) await applyRules(prefix, profilesOf(others, prefix));
+    if (isLast) await applyRules(prefix, profilesOf(others, prefix), id);
     if (others.length === 0) await rm(leasesFolder(directory), { recursive: true, force: true });
     // Last, because by it a later process finds the rest.
     await removeRecord(directory, id);
