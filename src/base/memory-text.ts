@@ -10,3 +10,9 @@ export function memoryMegabytes(text: string): number {
 export function dockerBytes(text: string): number {
   return Number.parseInt(text, 10) * 2 ** (/g$/i.test(text) ? 30 : 20);
 }
+
+/** Bytes as limits of memory are written, whose `256m` is 256 MiB: `3.6 MiB`, `255 MiB`; never rounded up to a limit that was not met. */
+export function formatMemory(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20;
+  return `${mebibytes < 10 ? (Math.floor(mebibytes * 10) / 10).toFixed(1) : Math.floor(mebibytes)} MiB`;
+}

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { formatMemory } from '../base/memory-text.ts';
 import type { Usage } from '../runtime/types.ts';
 import type { LastLine } from './last-lines.ts';
 import type { Explanation, Outcome, StagePlan } from './types.ts';
@@ -43,14 +44,14 @@ function outOfMemory({ usage, plan, exitCode }: FailedStage): Cause {
   const limit = { name: 'memory', value: memoryBytes, unit: 'bytes' } as const;
   if (used === undefined)
     return {
-      what: `It may use ${mebibytes(memoryBytes)} of memory; ${killed}${ending}.`,
+      what: `It may use ${formatMemory(memoryBytes)} of memory; ${killed}${ending}.`,
       limit,
       suggestion: moreMemory(plan),
     };
   // The kernel kills as well when a group above the container, or the machine, has no memory left.
   const isNear = used > memoryBytes / 2;
   return {
-    what: `It used at most ${mebibytes(used)} of ${mebibytes(memoryBytes)} of memory; ${killed}${ending}.`,
+    what: `It used at most ${formatMemory(used)} of ${formatMemory(memoryBytes)} of memory; ${killed}${ending}.`,
     limit,
     used,
     suggestion: isNear
@@ -100,7 +101,7 @@ function moreTime({ role, component, timeoutSeconds }: FailedStage['plan']): str
 
 function tooMuchOutput({ logBytes }: FailedStage): Cause {
   return {
-    what: `More than ${mebibytes(logBytes)} of its output waited to be read.`,
+    what: `More than ${formatMemory(logBytes)} of its output waited to be read.`,
     limit: { name: 'log', value: logBytes, unit: 'bytes' },
     suggestion: 'Let it print less, or ask the operator to raise logBacklogBytes in the configuration of componentd.',
   };
@@ -136,7 +137,7 @@ function meaningOf(exitCode: number, { usage, plan }: FailedStage): Cause {
   if (signal !== 'SIGKILL') return { what: `Exit code ${exitCode} stands for ${signal}, and componentd sent none.` };
   const { peakMemoryBytes: peak } = usage;
   const memory =
-    peak === undefined ? '' : ` (${mebibytes(peak)} of ${mebibytes(plan.limits.memoryBytes)} were used at most)`;
+    peak === undefined ? '' : ` (${formatMemory(peak)} of ${formatMemory(plan.limits.memoryBytes)} were used at most)`;
   return {
     what: `Exit code 137 stands for SIGKILL: componentd sent none, and the kernel counted no kill for want of memory${memory}.`,
     suggestion: 'Look for what sends SIGKILL inside the component, for example a time limit of its own.',
@@ -149,12 +150,6 @@ const signalNames = new Map(
     .reverse()
     .map(([name, number]) => [number as number, name]),
 );
-
-/** As limits are written: 256 MiB is the contract's `256M`. */
-function mebibytes(bytes: number): string {
-  const amount = bytes / 2 ** 20;
-  return `${amount >= 10 ? Math.floor(amount) : Math.floor(amount * 10) / 10} MiB`;
-}
 
 function rounded(seconds: number): number {
   return Math.round(seconds * 10) / 10;

@@ -14,11 +14,24 @@ export async function countTransfers(cgroups: Cgroups, cgroup: string, path: str
   if (cgroups.version === 'v2') return;
   try {
     const disk = await diskOf((await stat(path)).dev);
-    const files = cgroups.roots.map((root) => join(root, cgroup, 'blkio.throttle.write_bps_device'));
+    const files = limitFiles(cgroups, cgroup);
     await Promise.allSettled(files.map((file) => writeFile(file, `${disk} ${unreachable}`, { flag: 'r+' })));
   } catch {
     // No disk of its own: a tmpfs, an overlay, or a file system over several disks.
   }
+}
+
+/** Whether a container that has no numbers has moved nothing, because somebody counts. */
+export async function countsTransfers(cgroups: Cgroups, cgroup: string): Promise<boolean> {
+  const files =
+    cgroups.version === 'v2' ? [join(cgroups.processRoot, cgroup, 'io.stat')] : limitFiles(cgroups, dirname(cgroup));
+  const found = await Promise.allSettled(files.map((file) => readFile(file, 'utf8')));
+  return found.some((each) => each.status === 'fulfilled' && (cgroups.version === 'v2' || each.value !== ''));
+}
+
+/** In whichever hierarchy it is. */
+function limitFiles({ roots }: Cgroups, cgroup: string): readonly string[] {
+  return roots.map((root) => join(root, cgroup, 'blkio.throttle.write_bps_device'));
 }
 
 /** `major:minor` of the disk, or of the one whose partition it is: limits are for whole disks. */

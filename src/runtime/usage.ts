@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { holds, messageOfAny } from '../containerd/any.ts';
 import type { Containerd, ResponseOf } from '../containerd/client.ts';
 import type { Cgroups } from './cgroups.ts';
+import { countsTransfers } from './io-accounting.ts';
 import type { Usage } from './types.ts';
 
 type Payload = ResponseOf<'Tasks.Metrics'>['metrics'][number]['data'];
@@ -16,11 +17,13 @@ export async function taskUsage(
   id: string,
   { cgroups, cgroup }: { readonly cgroups: Cgroups; readonly cgroup: string | undefined },
 ): Promise<Usage> {
-  const [{ metrics }, fromFiles] = await Promise.all([
+  const [{ metrics }, fromFiles, isCounted] = await Promise.all([
     client.call('Tasks.Metrics', { filters: [`id==${id}`] }),
     cgroup === undefined ? {} : usageOfFiles(join(cgroups.processRoot, cgroup)),
+    cgroup !== undefined && countsTransfers(cgroups, cgroup),
   ]);
-  return { ...fromFiles, ...usageOf(metrics.find((metric) => metric.id === id)?.data ?? null) };
+  const nothingMoved = isCounted ? { readBytes: 0, writtenBytes: 0 } : {};
+  return { ...nothingMoved, ...fromFiles, ...usageOf(metrics.find((metric) => metric.id === id)?.data ?? null) };
 }
 
 /** The counters in a metrics payload of either cgroup version. */

@@ -1,4 +1,5 @@
 import type { JobEvent, Level } from '../base/events.ts';
+import { formatMemory } from '../base/memory-text.ts';
 import { counted, formatBytes, formatDuration, neutralise } from './format.ts';
 
 /** An event in words, safe to show; `undefined` for what is only progress. Log lines read `component | text`. */
@@ -73,7 +74,7 @@ function stageSentence({
     exitCode === undefined ? '' : `exit code ${exitCode}`,
     durationMs === undefined ? '' : formatDuration(durationMs),
     cpuSeconds === undefined ? '' : `${formatDuration(cpuSeconds * 1000)} of processor time`,
-    peakMemoryBytes === undefined ? '' : `${formatBytes(peakMemoryBytes)} of memory at most`,
+    peakMemoryBytes === undefined ? '' : `${formatMemory(peakMemoryBytes)} of memory at most`,
     readBytes > 0 ? `${formatBytes(readBytes)} read` : '',
     writtenBytes > 0 ? `${formatBytes(writtenBytes)} written` : '',
   ].filter((detail) => detail !== '');

@@ -232,7 +232,7 @@ describe('on a terminal', () => {
       'i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done; dd if=/dev/zero of=out/files/x bs=1M count=8 conv=fsync';
     const { stdout } = await told(site, script);
     expect(stdout).toMatch(
-      /test\.main finished \(exit code 0, [\d.]+ m?s, [\d.]+ m?s of processor time, [\d.]+ [kM]B of memory at most, .*[\d.]+ MB written\)/,
+      /test\.main finished \(exit code 0, [\d.]+ m?s, [\d.]+ m?s of processor time, [\d.]+ MiB of memory at most, .*[\d.]+ MB written\)/,
     );
   });
 });

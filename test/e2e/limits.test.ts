@@ -120,5 +120,6 @@ test('the result tells what each stage used', async () => {
   }
   expect(main.usage.peakMemoryBytes).toBeGreaterThan(20 * mebibyte);
   expect(main.usage.writtenBytes).toBeGreaterThanOrEqual(4 * mebibyte);
+  for (const { usage } of [before, main]) expect(usage.readBytes).toBeGreaterThanOrEqual(0);
   expect(before.usage.peakMemoryBytes).toBeLessThan(main.usage.peakMemoryBytes);
 });

@@ -151,6 +151,9 @@ it('counts what goes to a disk and comes from it, once it was asked to', async (
   const { usage } = await usageOf(request);
   expect(usage.writtenBytes).toBeGreaterThanOrEqual(8 * mebibyte);
   expect(usage.writtenBytes).toBeLessThan(16 * mebibyte);
+
+  const idle = await box.script('true');
+  expect(await usageOf(idle)).toMatchObject({ usage: { readBytes: 0, writtenBytes: 0 } });
 });
 
 it('has nothing to count on a file system without a disk, and says nothing', async () => {
