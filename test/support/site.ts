@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, inject } from 'vitest';
 import { type CliOptions, type Line, type Ran, type RunningCli, startCli } from './cli.ts';
 import { buildShell, shell, shellImage } from './components.ts';
+import type { NetworkPlace } from './networks.ts';
 import { expectNothingLeft } from './nothing-left.ts';
 
 /** A tenant for one test file: its own namespace and cgroups on the run's containerd, and the shell image in it. */
@@ -29,6 +30,8 @@ export interface Site {
   readonly folder: string;
   readonly project: string;
   readonly stateDir: string;
+  /** What its command lines find in their environment. */
+  readonly env: NodeJS.ProcessEnv;
   /** Runs a command line to its end. */
   run(args: readonly string[], options?: Given): Promise<Ran>;
   /** Runs a command that must succeed and answers its one JSON object. */
@@ -104,6 +107,7 @@ export function useTenant(file: string): Tenant {
         namespace: `componentd-${name}`,
         cgroupPrefix: `/componentd/${name}`,
         tempDirectory: tenant.folder,
+        networks: networksOf(name),
       });
     } catch (error) {
       // One test that leaves something is one failure.
@@ -113,8 +117,16 @@ export function useTenant(file: string): Tenant {
       for (const site of opened) await site.remove();
     }
   });
-  afterAll(() => rm(tenant.folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    for (const folder of [tenant.folder, networksOf(name).directory])
+      await rm(folder, { recursive: true, force: true });
+  });
   return tenant;
+}
+
+/** Where containers of the tenant get their networks. */
+export function networksOf(tenant: string): NetworkPlace {
+  return { directory: join(tmpdir(), `componentd-test-network-${tenant}`), subnet: `10.216.${process.pid % 250}.0/24` };
 }
 
 interface OpenSite extends Site {
@@ -129,21 +141,24 @@ async function openSite(tenant: string, settings: SiteSettings, template?: strin
   const temp = join(folder, 'tmp');
   await mkdir(temp);
   const config = join(folder, 'config.json');
-  await writeFile(config, JSON.stringify({ tenant, ...settings.config }));
+  await writeFile(config, JSON.stringify({ tenant, networks: networksOf(tenant), ...settings.config }));
 
+  const base = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    TMPDIR: temp,
+    COMPONENTD_CONFIG: config,
+    CONTAINERD_ADDRESS: settings.address ?? inject('containerdAddress'),
+    COMPONENTD_PROJECT: project,
+    COMPONENTD_STATE_DIR: stateDir,
+  };
   const start: Site['start'] = (args, { input, reader, env, crashAt } = {}) =>
     startCli({
       args,
       input,
       reader,
       env: {
-        PATH: process.env.PATH,
-        HOME: folder,
-        TMPDIR: temp,
-        COMPONENTD_CONFIG: config,
-        CONTAINERD_ADDRESS: settings.address ?? inject('containerdAddress'),
-        COMPONENTD_PROJECT: project,
-        COMPONENTD_STATE_DIR: stateDir,
+        ...base,
         ...(crashAt !== undefined && { COMPONENTD_CRASH_AT: crashAt }),
         ...env,
       },
@@ -177,6 +192,7 @@ async function openSite(tenant: string, settings: SiteSettings, template?: strin
     folder,
     project,
     stateDir,
+    env: base,
     start,
     run,
     ask,

@@ -203,8 +203,8 @@ describe('many containers', () => {
     expect(new Set(lines.map(([, , hosts]) => hosts?.split('\t')[0])).size).toBe(20);
   });
 
-  it('one after the other leave nothing each', async () => {
-    const turns = Number(process.env.COMPONENTD_TEST_TURNS ?? 20);
+  it('one after the other leave nothing each', { timeout: 600_000 }, async () => {
+    const turns = Number(process.env.COMPONENTD_TEST_TURNS ?? 40);
     for (let turn = 0; turn < turns; turn += 1) {
       const network = turn % 2 === 0 ? 'bridge' : 'no-internet';
       const { code } = await runToEnd(box, await box.script(':', { network }));
