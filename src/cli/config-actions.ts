@@ -16,12 +16,25 @@ import {
 } from '../storage/local/configuration-versions.ts';
 import { changeConfiguration } from '../storage/local/configurations.ts';
 import { readInput } from './component.ts';
-import type { CopyOptions, Message, SetOptions } from './config.ts';
 import { documentOf, versionDocument } from './config-document.ts';
 import { readConfiguration } from './configuration-file.ts';
 import { print, printJson, printTable, safeJson, shown } from './output.ts';
 import { withProject } from './project.ts';
 import type { Session } from './session.ts';
+
+export interface Message {
+  readonly message?: string | undefined;
+}
+
+export interface SetOptions extends Message {
+  readonly name?: string;
+  readonly description?: string;
+}
+
+export interface CopyOptions {
+  readonly name?: string;
+  readonly version?: string;
+}
 
 const toRead: Need = { on: 'configurations', to: 'read' };
 const toWrite: Need = { on: 'configurations', to: 'write' };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { CopyOptions, Message, SetOptions } from './config-actions.ts';
 import { rowCommand } from './config-row.ts';
 import { stateCommand } from './config-state.ts';
 import type { Verb } from './session.ts';
@@ -106,17 +107,3 @@ export const configCommand: Verb = (program, session) => {
   rowCommand(config, session);
   stateCommand(config, session);
 };
-
-export interface Message {
-  readonly message?: string | undefined;
-}
-
-export interface SetOptions extends Message {
-  readonly name?: string;
-  readonly description?: string;
-}
-
-export interface CopyOptions {
-  readonly name?: string;
-  readonly version?: string;
-}

@@ -1,5 +1,7 @@
+import { typeOf, typeText } from '../base/column-types.ts';
 import { UsageError, UserError } from '../base/errors.ts';
-import { formatBytes, truncate } from '../sinks/format.ts';
+import type { FileInfo, StoredMetadata, TableInfo } from '../job/storage.ts';
+import { counted, formatBytes, truncate } from '../sinks/format.ts';
 import { listBuckets } from '../storage/local/buckets.ts';
 import { previewTable, tableIds } from '../storage/local/tables.ts';
 import { print, printJson, printTable, shown } from './output.ts';
@@ -18,24 +20,40 @@ export async function listAll({ config, json }: Session): Promise<void> {
     if (json) return printJson({ type: 'result', buckets: listBuckets(parts), tables: found, files });
     if (found.length === 0) print('No tables. Load one with `componentd storage import`.');
     else {
-      printTable(
-        ['TABLE', 'ROWS', 'SIZE', 'COLUMNS', 'LAST IMPORT'],
-        found.map((table) => [
-          table.id,
-          String(table.rowsCount),
-          formatBytes(table.dataSizeBytes),
-          String(table.columns.length),
-          table.lastImportDate,
-        ]),
-      );
+      printTable(tablesHeader, tableRows(found));
     }
     if (files.length === 0) return;
     print('');
-    printTable(
-      ['FILE', 'NAME', 'SIZE', 'TAGS'],
-      files.map((file) => [String(file.id), file.name, formatBytes(file.sizeBytes), file.tags.join(', ')]),
-    );
+    printFiles(files);
   });
+}
+
+/** For a list of tables. */
+export const tablesHeader = ['TABLE', 'ROWS', 'SIZE', 'COLUMNS', 'LAST IMPORT'];
+
+/** A list of tables, below `tablesHeader`. */
+export function tableRows(tables: readonly TableInfo[]): readonly (readonly string[])[] {
+  return tables.map((table) => [
+    table.id,
+    String(table.rowsCount),
+    formatBytes(table.dataSizeBytes),
+    String(table.columns.length),
+    table.lastImportDate,
+  ]);
+}
+
+/** A list of files. */
+export function printFiles(files: readonly FileInfo[]): void {
+  printTable(
+    ['FILE', 'NAME', 'SIZE', 'TAGS'],
+    files.map((file) => [String(file.id), file.name, formatBytes(file.sizeBytes), file.tags.join(', ')]),
+  );
+}
+
+/** Metadata, one entry a line; nothing when there is none. */
+export function printMetadata(entries: readonly StoredMetadata[], about = ''): void {
+  for (const { key, value, provider } of entries)
+    print(`${about}${shown(key)} = ${oneLine(value)} (${shown(provider)})`);
 }
 
 /** What a table is, and its first rows. */
@@ -47,9 +65,15 @@ export async function showTable(id: string, rowsText: string, { config, json }: 
     const { columns, rows } = await previewTable(storage.partsFor(), id, Number(rowsText));
     if (json) return printJson({ type: 'result', table, preview: rows });
     print(
-      `${shown(table.id)}: ${table.rowsCount} rows, ${formatBytes(table.dataSizeBytes)}, last import ${table.lastImportDate}`,
+      `${shown(table.id)}: ${counted(table.rowsCount, 'row')}, ${formatBytes(table.dataSizeBytes)}, last import ${table.lastImportDate}`,
     );
     if (table.primaryKey.length > 0) print(`primary key: ${shown(table.primaryKey.join(', '))}`);
+    if (table.types !== undefined) {
+      const types = table.columns.map((column) => `${column} ${typeText(typeOf(table.types, column))}`);
+      print(`types: ${shown(types.join(', '))}`);
+    }
+    printMetadata(table.metadata);
+    for (const [column, entries] of Object.entries(table.columnMetadata)) printMetadata(entries, `${shown(column)}: `);
     print('');
     printTable(
       columns,

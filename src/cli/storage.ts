@@ -1,5 +1,11 @@
+import type { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
-import type { Verb } from './session.ts';
+import type { Session, Verb } from './session.ts';
+import { bucketCommand } from './storage-bucket.ts';
+import { fileCommand } from './storage-file.ts';
+import { exportFlags, importFlags, repeated } from './storage-flags.ts';
+import { metadataCommand } from './storage-metadata.ts';
+import { tableCommand } from './storage-table.ts';
 import { tokenCommand } from './token.ts';
 import type { ExportOptions, ImportOptions } from './transfer.ts';
 
@@ -16,25 +22,23 @@ Examples:
   componentd storage export out.c-shop.totals | head
   componentd storage export --file 17 -o photo.jpg`;
 
-/** `storage`: tables and files of the embedded Storage. */
+/** `storage`: buckets, tables, files and tokens of the embedded Storage. */
 export const storageCommand: Verb = (program, session) => {
-  const storage = program.command('storage').description('import, export and look at tables and files');
+  const storage = program.command('storage').description('buckets, tables, files, metadata and tokens');
+  shortcuts(storage, session);
+  bucketCommand(storage, session);
+  tableCommand(storage, session);
+  fileCommand(storage, session);
+  metadataCommand(storage, session);
+  tokenCommand(storage, session);
+};
 
-  storage
-    .command('import [table] [source]')
-    .description('load a CSV file into a table, or add a file')
-    .option('--primary-key <columns>', 'comma-separated')
-    .option('--incremental', 'add to the table instead of replacing it')
-    .option('--delimiter <character>', 'between values', ',')
-    .option('--enclosure <character>', 'around values', '"')
+/** What one does all day, without naming the kind of thing. */
+function shortcuts(storage: Command, session: () => Session): void {
+  importFlags(storage.command('import [table] [source]').description('load a CSV file into a table, or add a file'))
     .option('--file <path>', 'add this file to the file storage; - for standard input')
     .option('--name <name>', 'name of the file')
-    .option(
-      '--tag <tag>',
-      'tag of the file; may be given several times',
-      (tag, all: readonly string[]) => [...all, tag],
-      [],
-    )
+    .option('--tag <tag>', 'tag of the file; may be given several times', repeated, [])
     .option('--permanent', 'keep the file for good; otherwise 15 days')
     .addHelpText('after', importHelp)
     .action(async (table: string | undefined, source: string | undefined, options: ImportOptions) => {
@@ -48,17 +52,15 @@ export const storageCommand: Verb = (program, session) => {
       await transfer.importTableFrom({ table, source }, options, session());
     });
 
-  storage
-    .command('export [table]')
-    .description('write a table as CSV, or a file; to standard output unless -o is given')
-    .option('-o, --output <path>', 'a file that does not exist yet')
+  exportFlags(
+    storage
+      .command('export [table]')
+      .description('write a table as CSV, or a file; to standard output unless -o is given'),
+  )
     .option('--file <id>', 'a file of the file storage instead of a table')
-    .option('--columns <columns>', 'comma-separated, in this order')
-    .option('--limit <rows>', 'only so many rows')
     .addHelpText('after', exportHelp)
     .action(async (table: string | undefined, options: ExportOptions) => {
-      const transfer = await import('./transfer.ts');
-      await transfer.exportTo(table, options, session());
+      await (await import('./transfer.ts')).exportTo(table, options, session());
     });
 
   storage
@@ -69,12 +71,10 @@ export const storageCommand: Verb = (program, session) => {
 
   storage
     .command('show <table>')
-    .description("print a table's columns, key and first rows")
+    .description("print a table's columns, key, metadata and first rows")
     .option('--rows <count>', 'rows to show', '10')
     .addHelpText('after', '\nExample:\n  componentd storage show out.c-shop.totals --rows 3')
     .action(async (table: string, { rows }: { readonly rows: string }) => {
       await (await import('./storage-view.ts')).showTable(table, rows, session());
     });
-
-  tokenCommand(storage, session);
-};
+}

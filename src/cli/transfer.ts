@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UsageError, UserError } from '../base/errors.ts';
+import { parseMoment } from '../job/moment.ts';
+import type { TableExport } from '../job/storage.ts';
+import { counted, formatBytes } from '../sinks/format.ts';
 import { type ImportSource, importFile, importTable } from '../storage/local/imports.ts';
 import type { LocalStorage } from '../storage/local/local-storage.ts';
 import { print, printJson, shown } from './output.ts';
@@ -26,6 +29,8 @@ export interface ExportOptions {
   readonly file?: string;
   readonly columns?: string;
   readonly limit?: string;
+  readonly where?: readonly string[];
+  readonly changedSince?: string;
 }
 
 /** Loads CSV from a path or standard input into a table. */
@@ -46,7 +51,7 @@ export async function importTableFrom(
     };
     const imported = await importTable(storage, request, signal);
     if (json) return printJson({ type: 'result', ...imported });
-    print(`imported ${imported.importedRows} rows into ${shown(imported.id)}`);
+    print(`imported ${counted(imported.importedRows, 'row')} into ${shown(imported.id)}`);
     for (const warning of imported.warnings) print(`  warning: ${shown(warning)}`);
   });
 }
@@ -54,7 +59,7 @@ export async function importTableFrom(
 /** Adds a file to the file storage. */
 export async function importFileFrom(
   path: string,
-  { name, tag, permanent }: ImportOptions,
+  { name, tag, permanent }: Pick<ImportOptions, 'name' | 'tag' | 'permanent'>,
   { config, signal, json }: Session,
 ): Promise<void> {
   await withProject(config, async ({ storage }) => {
@@ -70,38 +75,62 @@ export async function importFileFrom(
   });
 }
 
-/** Writes a table or a file to a new path, or to standard output. */
+/** Writes a table or a file to a new path, or to standard output. With a path there is a result to print. */
 export async function exportTo(table: string | undefined, options: ExportOptions, session: Session): Promise<void> {
   const { file, output } = options;
   if ((table === undefined) === (file === undefined)) {
     throw new UsageError('name a table, or a file with --file', { hint: 'See `componentd storage export --help`.' });
   }
+  const request = table === undefined ? undefined : tableRequest(table, options);
   await withProject(session.config, async ({ storage }) => {
-    const write = (path: string): Promise<unknown> =>
-      table === undefined
-        ? storage.downloadFile(wholeNumber(file, '--file'), path, session.signal)
-        : exportTable(storage, { table, path }, options, session.signal);
+    const write = async (path: string): Promise<{ readonly rows?: number; readonly bytes: number }> => {
+      if (request !== undefined) return await storage.exportTable({ ...request, path }, session.signal);
+      await storage.downloadFile(wholeNumber(file, '--file'), path, session.signal);
+      return { bytes: (await stat(path)).size };
+    };
     if (output === undefined) return await throughTemporary(storage, write);
-    await write(resolve(output)).catch((error: NodeJS.ErrnoException) => {
+    const path = resolve(output);
+    const { rows, bytes } = await write(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
       throw new UserError(`${output} exists already`, { cause: error, hint: 'Name a new file, or remove that one.' });
     });
+    const what = table === undefined ? { file: Number(file) } : { table, rows };
+    if (session.json) printJson({ type: 'result', ...what, bytes, output: path });
+    else if (!session.quiet)
+      print(`wrote ${rows === undefined ? '' : `${counted(rows, 'row')}, `}${formatBytes(bytes)} to ${shown(output)}`);
   });
 }
 
-async function exportTable(
-  storage: LocalStorage,
-  { table, path }: { readonly table: string; readonly path: string },
-  { columns, limit }: ExportOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const request = {
+function tableRequest(table: string, options: ExportOptions): Omit<TableExport, 'path'> {
+  const { columns, limit, where = [], changedSince } = options;
+  const moment = changedSince === undefined ? undefined : parseMoment(changedSince, new Date());
+  if (changedSince !== undefined && moment === undefined) {
+    throw new UsageError(`--changed-since needs a moment, not "${changedSince}"`, {
+      hint: 'Write 2026-01-31, 2026-01-31T08:00:00Z or "-2 days".',
+    });
+  }
+  return {
     table,
-    path,
     columns: columns === undefined ? [] : listOf(columns),
+    ...(where.length > 0 && { where: conditionOf(where) }),
+    ...(moment !== undefined && { changedSince: moment }),
     ...(limit !== undefined && { limit: wholeNumber(limit, '--limit') }),
   };
-  await storage.exportTable(request, signal);
+}
+
+/** `column=value` and `column!=value`, several times for several values of one column. */
+function conditionOf(where: readonly string[]): NonNullable<TableExport['where']> {
+  const hint = { hint: 'Write --where status=open, or --where status!=closed --where status!=lost.' };
+  const parts = where.map((text) => {
+    const [, column, operator, value] = /^([^=!]+)(!?=)(.*)$/s.exec(text) ?? [];
+    if (column === undefined || value === undefined) throw new UsageError(`--where "${text}" is no condition`, hint);
+    return { column: column.trim(), operator: operator === '=' ? 'eq' : 'ne', value } as const;
+  });
+  const [first] = parts as [(typeof parts)[number]];
+  const { column, operator } = first;
+  if (parts.some((part) => part.column !== column || part.operator !== operator))
+    throw new UsageError('all conditions must be on one column, with the same sign', hint);
+  return { column, operator, values: parts.map(({ value }) => value) };
 }
 
 /** The table engine writes to paths only; standard output gets it from there, in constant memory. */
@@ -122,14 +151,16 @@ function sourceOf(path: string): ImportSource {
   return path === '-' ? { stream: process.stdin, name: 'standard input' } : { path };
 }
 
-function listOf(text: string): readonly string[] {
+/** Items between commas, without blanks around them. */
+export function listOf(text: string): readonly string[] {
   return text
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
 }
 
-function wholeNumber(text: string | undefined, flag: string): number {
+/** @throws UsageError naming the flag */
+export function wholeNumber(text: string | undefined, flag: string): number {
   if (text === undefined || !/^\d{1,15}$/.test(text))
     throw new UsageError(`${flag} needs a whole number, not "${text ?? ''}"`);
   return Number(text);

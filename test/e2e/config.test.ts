@@ -180,18 +180,3 @@ test('states are shown, replaced and emptied, without a version', async () => {
   const wrong = await run(state('set', 'acme.x', '40', '-'), '{"foo":1}');
   expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('foo') });
 });
-
-test('every verb helps with an example', async () => {
-  const verbs = [
-    ...['set', 'show', 'ls', 'versions', 'diff', 'rollback', 'copy', 'enable', 'disable', 'rm', 'restore'].map(
-      (verb) => [verb],
-    ),
-    ...['add', 'set', 'show', 'ls', 'rm', 'move', 'enable', 'disable'].map((verb) => ['row', verb]),
-    ...['show', 'set', 'reset'].map((verb) => ['state', verb]),
-  ];
-  for (const verb of verbs) {
-    const { code, stdout } = await run(['config', ...verb, '--help']);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`\\nExamples?:\\n(.*\\n)*.*componentd config ${verb.join(' ')} `));
-  }
-});

@@ -161,7 +161,7 @@ function assertColumn(table: TableState, column: string): void {
 
 function refuseLoss(table: TableState, isForced: boolean): void {
   if (isForced || table.rows === 0) return;
-  throw new UserError(`table ${table.id} has ${table.rows} rows, and their data would be lost`, {
+  throw new UserError(`the table ${table.id} is not empty (rows: ${table.rows}), and data would be lost`, {
     hint: 'Export it first, or say --force.',
   });
 }

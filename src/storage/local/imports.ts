@@ -5,10 +5,11 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../../base/errors.ts';
 import { privateDirectory } from '../../base/files.ts';
-import type { StagedFile, StagedTable } from '../../job/storage.ts';
+import type { RenamedColumn, StagedFile, StagedTable } from '../../job/storage.ts';
 import { newImportId } from './import-id.ts';
 import type { LocalStorage } from './local-storage.ts';
 import { stagedDirectory } from './staging.ts';
+import { readTableState } from './table-state.ts';
 
 /** Where an import's bytes come from: a file, which stays where it is, or a stream under a name for messages. */
 export type ImportSource = { readonly path: string } | { readonly stream: Readable; readonly name: string };
@@ -17,6 +18,7 @@ export interface TableImport {
   readonly source: ImportSource;
   /** `in.c-shop.orders` */
   readonly table: string;
+  /** Absent: the table's own. */
   readonly primaryKey?: readonly string[];
   readonly incremental?: boolean;
   readonly delimiter?: string;
@@ -27,6 +29,8 @@ export interface ImportedTable {
   readonly id: string;
   readonly columns: readonly string[];
   readonly importedRows: number;
+  /** Headers that are kept under another name; the warnings tell of them, too. */
+  readonly renamed: readonly RenamedColumn[];
   readonly warnings: readonly string[];
 }
 
@@ -46,7 +50,7 @@ export async function importTable(
         skipHeader: false,
         csv: { delimiter: request.delimiter ?? ',', enclosure: request.enclosure ?? '"' },
         incremental: request.incremental ?? false,
-        primaryKey: request.primaryKey ?? [],
+        primaryKey: request.primaryKey ?? readTableState(storage.parts.catalogue, request.table)?.primaryKey ?? [],
         distributionKey: [],
         metadata: [],
         columnMetadata: {},
@@ -56,8 +60,12 @@ export async function importTable(
       signal,
     );
     const result = await storage.commit({ id: commitId, tables: [staged], files: [], processedTags: [], states: [] });
-    const importedRows = staged.rows;
-    return { id: request.table, columns: staged.columns, importedRows, warnings: result.warnings };
+    const { columns, rows: importedRows, renamed = [] } = staged;
+    const warnings = [
+      ...renamed.map(({ from, to }) => `the column ${JSON.stringify(from)} is stored as "${to}"`),
+      ...result.warnings,
+    ];
+    return { id: request.table, columns, importedRows, renamed, warnings };
   });
 }
 

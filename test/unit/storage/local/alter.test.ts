@@ -83,10 +83,10 @@ describe('a table', () => {
 
   test('loses rows, columns and itself only by force', async () => {
     await load('id,n\n1,a\n2,b\n');
-    expect(() => dropTable(storage.parts, 'in.c-a.t', { isForced: false })).toThrow('2 rows');
-    await expect(truncateTable(storage.parts, 'in.c-a.t', { isForced: false })).rejects.toThrow('2 rows');
+    expect(() => dropTable(storage.parts, 'in.c-a.t', { isForced: false })).toThrow('rows: 2');
+    await expect(truncateTable(storage.parts, 'in.c-a.t', { isForced: false })).rejects.toThrow('rows: 2');
     const n = { id: 'in.c-a.t', column: 'n' };
-    await expect(dropColumn(storage.parts, n, { isForced: false })).rejects.toThrow('2 rows');
+    await expect(dropColumn(storage.parts, n, { isForced: false })).rejects.toThrow('rows: 2');
     await dropColumn(storage.parts, n, forced);
     expect(await exported()).toBe('"id"\n"1"\n"2"\n');
     await addColumn(storage.parts, 'in.c-a.t', { name: 'n' });
