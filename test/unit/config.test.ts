@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { classify } from '../../src/base/errors.ts';
-import { loadConfig } from '../../src/config.ts';
+import { columnsWished, loadConfig } from '../../src/config.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -142,4 +142,19 @@ test('every problem of the runtimes is told at once, with its path', async () =>
     'runtimes.text',
     'concurrentCreates',
   ]);
+});
+
+test('colour is for terminals, unless a flag, FORCE_COLOR, NO_COLOR or TERM, in this order, says otherwise', () => {
+  const color = (environment: Record<string, string>, flags = {}) => loadConfig(flags, environment).color;
+  expect(color({})).toBe('auto');
+  expect(color({ NO_COLOR: '' })).toBe('auto');
+  expect(color({ NO_COLOR: '1' })).toBe('never');
+  expect(color({ TERM: 'dumb' })).toBe('never');
+  expect(color({ TERM: 'dumb', NO_COLOR: '1', FORCE_COLOR: '1' })).toBe('always');
+  expect(color({ FORCE_COLOR: '0' })).toBe('never');
+  expect(color({ FORCE_COLOR: '1' }, { color: 'never' })).toBe('never');
+});
+
+test('a width is a number of columns', () => {
+  expect(['40', '0', '-1', 'x', '', '99999'].map((COLUMNS) => columnsWished({ COLUMNS }))).toEqual([40, ...Array(5)]);
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Problem, throwProblems, UserError } from '../../../src/base/errors.ts';
-import { printError, printTable } from '../../../src/cli/output.ts';
+import { printError, printTable, safeJson } from '../../../src/cli/output.ts';
 import { describeResult } from '../../../src/cli/result-text.ts';
 import type { Session } from '../../../src/cli/session.ts';
 import type { JobResult } from '../../../src/job/types.ts';
@@ -85,6 +85,13 @@ test('a table has one line a row and nothing a terminal obeys', () => {
   expect(printed.join('').split('\n')).toHaveLength(2);
   expect(printed.join('')).not.toMatch(dangerous);
   expect(printed.join('')).not.toContain('\t');
+});
+
+test('JSON means the same, and no terminal obeys it', () => {
+  const value = { [nasty]: `${nasty}\u2028\u0085` };
+  const text = safeJson(JSON.stringify(value, undefined, 2));
+  expect(JSON.parse(text)).toEqual(value);
+  expect(text).not.toMatch(dangerous);
 });
 
 describe('the result of a job', () => {
