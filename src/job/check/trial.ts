@@ -119,7 +119,10 @@ async function runToEnd({ plan, container, wanted, ear }: Running, { tools, requ
   const unstarted = Promise.withResolvers<never>();
   // Looked at from the first instant on.
   const starting = container.start();
-  starting.catch(unstarted.reject);
+  let runningSince: number | undefined;
+  starting.then(() => {
+    runningSince = Date.now();
+  }, unstarted.reject);
   const ending = Promise.race([exited, unstarted.promise]);
   ending.catch(() => undefined);
   const elapsed = (): number => Date.now() - started;
@@ -147,7 +150,7 @@ async function runToEnd({ plan, container, wanted, ear }: Running, { tools, requ
     endedBy: endedBy === 'stop' && endedAt < (stopped ?? 0) ? ('itself' as const) : endedBy,
     look,
     usage: await container.usage(),
-    durationMs: Math.max(0, endedAt - started),
+    durationMs: Math.max(0, endedAt - (runningSince ?? endedAt)),
     stopMs: stopped === undefined ? 0 : Math.max(0, endedAt - stopped),
     wrote: await tools.look.writtenInRoot(wanted.id, mostWritten),
   };
