@@ -5,6 +5,7 @@ import { createRedactor } from '../../base/redactor.ts';
 import { Scope } from '../../base/scope.ts';
 import { cgroupOf } from '../containers.ts';
 import { parseDefinition } from '../definition.ts';
+import { removeTree } from '../directory.ts';
 import { stageEnvironment } from '../environment.ts';
 import { createPassingFolder, removeFolder } from '../folder.ts';
 import { type CheckName, checkNames } from './catalogue.ts';
@@ -32,7 +33,7 @@ import {
   type FirstRun,
 } from './run-checks.ts';
 import { checkMistake, checkStop } from './stop-checks.ts';
-import { type Laboratory, runTrial, type Trial, type Unstarted } from './trial.ts';
+import { type Laboratory, runTrial, type Trial, type TrialPlan, type Unstarted } from './trial.ts';
 import type { CheckRequest, CheckResult, CheckTools, Tell } from './types.ts';
 
 export interface CheckCall {
@@ -122,7 +123,7 @@ async function checkAll({ config, minimal, tell }: Checking, at: Laboratory): Pr
   tell(checkProcesses(first));
 
   tell(await checkStopping(trial, config, at));
-  tell(checkMistake(isConfigGiven ? await runTrial({ ...minimal, number: 3, user: 'runner' }, at) : trial, first));
+  tell(checkMistake(isConfigGiven ? await runAside({ ...minimal, number: 3, user: 'runner' }, at) : trial, first));
 }
 
 /** What ends within a second is rarely stopped, and whether it was cannot be told for certain. */
@@ -131,7 +132,7 @@ const shortMs = 1_000;
 async function checkStopping(first: Trial, config: TrialConfig, at: Laboratory): Promise<CheckResult> {
   if (first.durationMs < shortMs) return { check: 'stop', status: 'skipped', saw: 'it ends by itself within a second' };
   const stopsAfterMs = Math.min(first.durationMs / 2, 3_000);
-  const trial = await runTrial({ ...config, number: 2, user: 'runner', stopsAfterMs }, at);
+  const trial = await runAside({ ...config, number: 2, user: 'runner', stopsAfterMs }, at);
   return checkStop(trial, at.tools.settings.graceMs);
 }
 
@@ -143,7 +144,14 @@ async function runAsImageUser(
 ): Promise<Trial | Unstarted | undefined> {
   const isFailed = trial.endedBy === 'itself' && trial.exit.code !== 0 && trial.usage.oomKills === 0;
   if (!isFailed || /^1000(:1000)?$/.test(request.image.config.user)) return undefined;
-  return await runTrial({ ...config, number: 1, user: 'image' }, at);
+  return await runAside({ ...config, number: 1, user: 'image' }, at);
+}
+
+/** A trial whose files nobody asks for. */
+async function runAside(plan: TrialPlan, at: Laboratory): Promise<Trial | Unstarted> {
+  const trial = await runTrial(plan, at);
+  if (trial.isStarted) await removeTree(trial.dir.root);
+  return trial;
 }
 
 const ofOut = ['regular', 'manifests', 'tables', 'state', 'documents'] as const;
