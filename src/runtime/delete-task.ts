@@ -36,7 +36,7 @@ export async function deleteTask(engine: Engine, traces: Traces): Promise<void> 
     } catch (error) {
       const elapsedMs = Date.now() - began;
       if (isNotFound(error)) {
-        if (await isWithoutShim(client, id, elapsedMs)) return;
+        if (await isWithoutShim(client, id, elapsedMs)) return await endForgotten(engine, traces);
         pauseMs = firstPauseMs;
       } else if (elapsedMs > boundMs) {
         throw error;
@@ -47,6 +47,13 @@ export async function deleteTask(engine: Engine, traces: Traces): Promise<void> 
     }
     await sleep(pauseMs);
   }
+}
+
+/** A containerd 2.x that undoes a `Tasks.Create` whose client died may forget the process that waits in its cgroup to become the container. */
+async function endForgotten(engine: Engine, { id, cgroup }: Traces): Promise<void> {
+  const { cgroups } = await engine.facts();
+  if (cgroup !== undefined && !(await killProcesses(cgroups, cgroup, killBoundMs)))
+    throw stuck(id, 'its processes do not end');
 }
 
 /** Nothing of the container runs any more when it resolves. */
