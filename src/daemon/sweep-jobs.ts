@@ -6,7 +6,8 @@ import { endAbandonedJob, reasonToEnd } from '../job/abandon.ts';
 import { cgroupOf, discardContainer } from '../job/containers.ts';
 import { removeTree } from '../job/directory.ts';
 import { jobsFolder, liveOwner, passingName, releaseFolder, takeOver } from '../job/folder.ts';
-import { folderLabel, jobLabel } from '../job/labels.ts';
+import { assertJobFormat } from '../job/format.ts';
+import { folderLabel, formatLabel, jobLabel } from '../job/labels.ts';
 import { jobFolders } from '../job/peek.ts';
 import { attempt, type SweepOptions, type Swept } from './swept.ts';
 
@@ -15,6 +16,8 @@ interface LeftContainer {
   readonly job: string;
   /** Of its job; `undefined` on a container that we did not make so. */
   readonly folder: string | undefined;
+  /** As its label says it. */
+  readonly format: string | undefined;
 }
 
 /** Ends every job that has no process any more, and removes the containers of jobs of other state directories that have none. */
@@ -73,8 +76,15 @@ async function sweepElsewhere(
 
 async function discardAll(left: readonly LeftContainer[], options: SweepOptions): Promise<boolean> {
   let isAllGone = true;
-  for (const { id, job } of left) {
+  for (const { id, job, format } of left) {
     const container: Swept = { kind: 'container', id, why: `of job ${job}, whose process is gone` };
+    try {
+      assertJobFormat({ job, formatVersion: Number(format ?? 1) });
+    } catch (error) {
+      options.onFailed(container, error);
+      isAllGone = false;
+      continue;
+    }
     const isGone = await attempt(options, container, () => discardContainer(options.engine.runtime, id));
     isAllGone &&= isGone;
   }
@@ -87,7 +97,9 @@ function ofJob(job: string): string {
 
 async function listContainers({ client }: SweepOptions, filter: string): Promise<readonly LeftContainer[]> {
   const { containers } = await client.call('Containers.List', { filters: [filter] });
-  return containers.map(({ id, labels }) => ({ id, job: labels[jobLabel] ?? '', folder: labels[folderLabel] }));
+  return containers.map(({ id, labels }) => {
+    return { id, job: labels[jobLabel] ?? '', folder: labels[folderLabel], format: labels[formatLabel] };
+  });
 }
 
 /** Takes the job over for the sweep: whoever wants to resume it meanwhile is told that it is owned. */

@@ -7,8 +7,9 @@ import { dataTypesOf } from './data-types.ts';
 import { type ComponentDefinition, imageReference, sanitizedId } from './definition.ts';
 import { defaultBucketOf } from './destination.ts';
 import { stageEnvironment } from './environment.ts';
+import { jobFormat } from './format.ts';
 import { planInputs } from './input-mapping.ts';
-import { jobLabel } from './labels.ts';
+import { formatLabel, jobLabel } from './labels.ts';
 import { type PlannedLimits, planLimits } from './limits.ts';
 import { type Networking, networkNotes, networkOf } from './network.ts';
 import type { ResolvedJob, ResolvedRow } from './resolve.ts';
@@ -42,7 +43,7 @@ export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
   const warnings = new Set([...notes, ...networkNotes(definitions, policy, networking)]);
   const rows = resolved.rows.map((row, index) => planRow({ row, index, resolved, options, images, warnings }));
   return {
-    formatVersion: 1,
+    formatVersion: jobFormat,
     job: options.job,
     attempt: options.attempt,
     node: options.node,
@@ -227,7 +228,7 @@ function planStage({
       'com.keboola.docker-runner.containerName': containerName,
       'com.keboola.docker-runner.projectId': project.id,
       [jobLabel]: job,
-      'componentd.formatVersion': '1',
+      [formatLabel]: String(jobFormat),
     },
     configFile: stringifyJson(document(definition)),
     env: stageEnvironment({

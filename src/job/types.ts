@@ -31,7 +31,8 @@ export type Policy = 'compatible' | 'hardened';
 export type MemorySource = 'definition' | 'size' | 'project' | 'operator';
 
 export interface Plan {
-  readonly formatVersion: 1;
+  /** See `format.ts`. */
+  readonly formatVersion: 1 | 2;
   readonly job: string;
   readonly attempt: number;
   /** Identifies this node in derived ids. */

@@ -1,7 +1,10 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
+import { ulid } from '../../src/base/ids.ts';
 import { Journal } from '../../src/base/journal.ts';
+import { anyOfJson, specType } from '../../src/containerd/any.ts';
+import { connectContainerd } from '../../src/containerd/client.ts';
 import { copyFirstProject, copyFirstState, firstFormat } from '../support/first-format.ts';
 import { expectNothingLeft } from '../support/nothing-left.ts';
 import { type Site, useTenant } from '../support/site.ts';
@@ -66,7 +69,7 @@ test('a project of the first format is refused with the way out, upgraded, and s
     );
   }
   for (const path of [site.stateDir, site.project]) await rm(path, { recursive: true });
-});
+}, 120_000);
 
 describe('jobs of the first format', () => {
   test('go on where they stopped, and answer what they came to', async () => {
@@ -102,6 +105,28 @@ describe('jobs of the first format', () => {
     expect((await site.run(['resume', jobs.loaded])).code).toBe(0);
     await site.ask(['sweep']);
   });
+});
+
+test('a container of a newer format is left to a newer version, wherever its job is', async () => {
+  const site = await tenant.site();
+  const address = inject('containerdAddress');
+  const containerd = connectContainerd({ address, namespace: `componentd-${tenant.name}` });
+  const id = 'of-a-newer-version';
+  const labels = {
+    'componentd.job': ulid(),
+    'componentd.folder': join(site.folder, 'gone'),
+    'componentd.formatVersion': '99',
+  };
+  const runtime = { name: 'io.containerd.runc.v2' };
+  await containerd.call('Containers.Create', { container: { id, labels, runtime, spec: anyOfJson(specType, {}) } });
+  try {
+    const swept = await site.run(['sweep']);
+    expect(swept).toMatchObject({ code: 3, stderr: expect.stringContaining('has the format 99') });
+    expect((await containerd.call('Containers.List', {})).containers.map((one) => one.id)).toEqual([id]);
+  } finally {
+    await containerd.call('Containers.Delete', { id });
+    containerd.close();
+  }
 });
 
 test('a job of a newer format is refused by name, and left alone by a sweep', async () => {
