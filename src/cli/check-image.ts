@@ -1,11 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { classify, UsageError, UserError } from '../base/errors.ts';
-import { readTextIfPresent } from '../base/files.ts';
 import { memoryMegabytes, memoryPattern } from '../base/memory-text.ts';
 import type { ImageSource } from '../image/borrow.ts';
 import type { CheckWishes } from '../job/check/types.ts';
-import { sessionScreen } from './check-screen.ts';
 import type { Session, Verb } from './session.ts';
 
 const help = `
@@ -49,12 +47,14 @@ export const checkImageCommand: Verb = (program, session) => {
 async function checkImageAt(image: string, options: Options, session: Session): Promise<void> {
   const asked = { ...limitsOf(options), ...(await documentsOf(options)), isProcessor: options.processor === true };
   const source = await sourceOf(image);
-  const [{ openNode, createJobEngine }, { borrowImage }, { defaultLimits }, { Turns }] = await Promise.all([
-    import('./compose.ts'),
-    import('../image/borrow.ts'),
-    import('../image/workplace.ts'),
-    import('../image/turns.ts'),
-  ]);
+  const [{ openNode, createJobEngine }, { borrowImage }, { defaultLimits }, { Turns }, { sessionScreen }] =
+    await Promise.all([
+      import('./compose.ts'),
+      import('../image/borrow.ts'),
+      import('../image/workplace.ts'),
+      import('../image/turns.ts'),
+      import('./check-screen.ts'),
+    ]);
   const node = await openNode(session.config);
   const screen = sessionScreen(session);
   const { emit } = screen;
@@ -119,6 +119,7 @@ const maxConfigBytes = 16 * 1024 * 1024;
 
 async function documentsOf({ config, data, processor }: Options): Promise<Pick<CheckWishes, 'config' | 'dataFolder'>> {
   const beside = data === undefined ? undefined : join(data, 'config.json');
+  const { readTextIfPresent } = await import('../base/files.ts');
   const found = config === undefined && beside !== undefined ? await readTextIfPresent(beside) : undefined;
   const given = config === undefined ? found : await readConfig(config);
   const source = config ?? beside ?? '';
