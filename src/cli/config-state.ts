@@ -34,13 +34,13 @@ export function stateCommand(config: Command, session: () => Session): void {
     return { component, id, ...(row !== undefined && { row }) };
   };
   state
-    .command('show <component> <id>')
+    .command('show <component> <config>')
     .description('print a state')
     .option('--row <id>', 'of this row')
     .addHelpText('after', showHelp)
     .action((component: string, id: string, options: RowOption) => show(keyOf(component, id, options), session()));
   state
-    .command('set <component> <id> <file>')
+    .command('set <component> <config> <file>')
     .description('replace a state; - for standard input')
     .option('--row <id>', 'of this row')
     .addHelpText('after', setHelp)
@@ -53,7 +53,7 @@ export function stateCommand(config: Command, session: () => Session): void {
       await replace(keyOf(component, id, options), content, session());
     });
   state
-    .command('reset <component> <id>')
+    .command('reset <component> <config>')
     .description('empty a state')
     .option('--row <id>', 'of this row')
     .addHelpText('after', resetHelp)
