@@ -25,8 +25,19 @@ export interface PrivateContainerd extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+export interface ContainerdSettings {
+  /**
+   * In a mount namespace of its own, in which a hybrid cgroup hierarchy (v1 with v2 mounted beside it) is plain v1: crun refuses the hybrid.
+   * After a crash it would not find the mounts of before, so it is not for tests that kill it.
+   */
+  readonly withoutHybrid?: boolean;
+}
+
 /** Starts the first containerd on a search path, which finds its shim there too; resolves when its health is SERVING. */
-export async function startContainerd(path = process.env.PATH ?? ''): Promise<PrivateContainerd> {
+export async function startContainerd(
+  path = process.env.PATH ?? '',
+  { withoutHybrid = false }: ContainerdSettings = {},
+): Promise<PrivateContainerd> {
   const directory = await mkdtemp(join(tmpdir(), 'componentd-test-'));
   await claim(directory);
   const address = join(directory, 'containerd.sock');
@@ -36,7 +47,8 @@ export async function startContainerd(path = process.env.PATH ?? ''): Promise<Pr
 
   const start = async (): Promise<void> => {
     const log = openSync(join(directory, 'containerd.log'), 'a');
-    daemon = spawn('containerd', ['--config', config], {
+    const [program, ...args] = [...(withoutHybrid ? unshareHybrid : []), 'containerd', '--config', config];
+    daemon = spawn(program ?? '', args, {
       stdio: ['ignore', log, log],
       detached: true,
       env: { ...process.env, PATH: path },
@@ -76,6 +88,17 @@ export async function startContainerd(path = process.env.PATH ?? ''): Promise<Pr
     [Symbol.asyncDispose]: stop,
   };
 }
+
+const hybrid = '/sys/fs/cgroup/unified';
+/** Ends by becoming the command that follows, in the same process. */
+const unshareHybrid = [
+  'unshare',
+  '--mount',
+  'sh',
+  '-c',
+  `if mountpoint -q ${hybrid}; then umount ${hybrid}; fi; exec "$@"`,
+  'sh',
+];
 
 /** CRI off: it wants a CNI set-up and a network port, and nothing here uses it. Version 3 of the format has other names for it. */
 function configOf(directory: string, version: 2 | 3): string {

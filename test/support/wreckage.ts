@@ -68,7 +68,9 @@ export async function endEverything(directory: string): Promise<void> {
 
 async function endShim(directory: string, { pid, namespace, id }: Shim): Promise<void> {
   for (const root of [join(directory, 'runc'), '/run/containerd/runc']) {
-    await run('runc', ['--root', join(root, namespace), 'delete', '--force', id]).catch(() => {});
+    for (const runtime of ['runc', 'crun']) {
+      await run(runtime, ['--root', join(root, namespace), 'delete', '--force', id]).catch(() => {});
+    }
   }
   kill(pid);
   // A shim that is killed leaves its socket, whose name is a hash of whose it is.
