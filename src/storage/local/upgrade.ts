@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, open, rename, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { InfrastructureError } from '../../base/errors.ts';
+import { InfrastructureError, UserError } from '../../base/errors.ts';
 import { syncDirectory } from '../../base/files.ts';
 import { Catalogue, formatOf } from './catalogue.ts';
 import { assertPrivate, type ProjectFolder, projectFolder } from './folder.ts';
@@ -25,6 +25,7 @@ export interface Upgrade {
 export async function upgradeProject(path: string, { dryRun }: { readonly dryRun: boolean }): Promise<Upgrade> {
   const folder = projectFolder(resolve(path));
   for (const part of [folder.root, folder.catalogue]) await assertPrivate(part);
+  if (isCurrent(folder)) return { path: folder.root, from: formatVersion, to: formatVersion, steps: [] };
   const catalogue = Catalogue.openAlone(folder.catalogue);
   try {
     const from = formatOf(catalogue, folder.catalogue);
@@ -43,6 +44,17 @@ export async function upgradeProject(path: string, { dryRun }: { readonly dryRun
     return { ...told, backup };
   } finally {
     catalogue.close();
+  }
+}
+
+/** Asked first, beside others: who has nothing to upgrade disturbs nobody. */
+function isCurrent({ catalogue }: ProjectFolder): boolean {
+  try {
+    Catalogue.open(catalogue).close();
+    return true;
+  } catch (error) {
+    if (error instanceof UserError && error.reason === 'old-format') return false;
+    throw error;
   }
 }
 

@@ -116,6 +116,7 @@ describe('a project of the first format', () => {
     expect(await upgradeProject(path, { dryRun: true })).not.toHaveProperty('backup');
     expect(formatAt(path)).toBe(1);
     await upgradeProject(path, { dryRun: false });
+    await using _other = await openLocalStorage({ path });
     expect(await upgradeProject(path, { dryRun: false })).toMatchObject({ from: formatVersion, steps: [] });
   });
 
