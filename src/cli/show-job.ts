@@ -1,6 +1,7 @@
 import type { JournalEntry } from '../base/journal.ts';
+import { formatMemory } from '../base/memory-text.ts';
 import type { RowPlan, StageOutcome, StagePlan } from '../job/types.ts';
-import { counted, formatBytes, formatDuration } from '../sinks/format.ts';
+import { counted, formatDuration } from '../sinks/format.ts';
 import { filesOf, findJob, type SeenJob, seeJob } from './job-status.ts';
 import { describeError, print, printJson, printTable, shown } from './output.ts';
 import { describeExplanation } from './result-text.ts';
@@ -138,7 +139,7 @@ function cellsOf({
     status,
     exitCode === undefined ? '' : String(exitCode),
     durationMs === undefined ? '' : formatDuration(durationMs),
-    usage?.peakMemoryBytes === undefined ? '' : formatBytes(usage.peakMemoryBytes),
+    usage?.peakMemoryBytes === undefined ? '' : formatMemory(usage.peakMemoryBytes),
     usage?.cpuSeconds === undefined ? '' : formatDuration(usage.cpuSeconds * 1000),
   ];
 }

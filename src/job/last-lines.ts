@@ -16,18 +16,26 @@ export interface RecordedLine extends LastLine {
 export const lastLinesKept = 10;
 const longestLine = 500;
 
-/** Keeps the last lines of both streams in the order in which they were seen. */
+/** Keeps the last lines of both streams in the order in which they were seen, and makes nothing for a line: there may be millions. */
 export class LastLines {
-  #lines: LastLine[] = [];
+  readonly #streams: Stream[] = [];
+  readonly #messages: string[] = [];
+  #seen = 0;
 
   add(stream: Stream, message: string): void {
     if (message.trim() === '') return;
-    if (this.#lines.length === 2 * lastLinesKept) this.#lines = this.#lines.slice(-lastLinesKept);
-    this.#lines.push({ stream, message: message.slice(0, longestLine + 1) });
+    const at = this.#seen % lastLinesKept;
+    this.#streams[at] = stream;
+    this.#messages[at] = message;
+    this.#seen += 1;
   }
 
   list(): readonly LastLine[] {
-    return this.#lines.slice(-lastLinesKept).map(({ stream, message }) => ({ stream, message: cut(message) }));
+    const first = Math.max(0, this.#seen - lastLinesKept);
+    return Array.from({ length: this.#seen - first }, (_, i) => {
+      const at = (first + i) % lastLinesKept;
+      return { stream: this.#streams[at] as Stream, message: cut(this.#messages[at] as string) };
+    });
   }
 }
 
