@@ -65,6 +65,7 @@ function documentOf(seen: SeenJob, stages: readonly SeenStage[]): object {
         ...(plan.config !== undefined && { config: plan.config }),
         configVersion: plan.configVersion,
         mode: plan.mode,
+        token: plan.token,
         images: plan.images.map(({ reference }) => reference),
         rows: plan.rows.map(({ rowId, inputTables, inputFiles }) => ({
           ...(rowId !== undefined && { rowId }),
@@ -89,6 +90,7 @@ function describe(seen: SeenJob, stages: readonly SeenStage[]): void {
   fact('job', job);
   fact('component', plan?.component);
   fact('config', plan?.config === undefined ? undefined : `${plan.config}, version ${plan.configVersion}`);
+  fact('token', plan && `${plan.token.description} (${plan.token.id})`);
   fact('status', statusText(seen));
   const took =
     durationMs === undefined
