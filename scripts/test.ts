@@ -1,8 +1,11 @@
 // What scripts/test runs on Node 24: see there for its usage. Every check counts as one test.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { releaseNames } from '../test/support/releases.ts';
 
 interface Counts {
   readonly passed: number;
@@ -31,12 +34,47 @@ const checks: readonly (readonly [name: string, ...command: string[]])[] = [
   ['generated files', 'node', 'scripts/generate.ts', '--check'],
 ];
 
-const filters = process.argv.slice(2);
-const began = Date.now();
-let running: ChildProcess | undefined;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => running?.kill(signal));
+/** A run of vitest that has its own temporary directory, containerd and registry, so that it may go on beside another. */
+interface Part {
+  readonly name: string;
+  readonly args: readonly string[];
+}
 
-const parts = [...(filters.length === 0 ? await runChecks() : []), await runTests()];
+/** Two at once keep two cores busy, since much of a test is waiting; three disturb each other. Halves let the last ones end together. */
+const lanes = 2;
+const everything: readonly Part[] = [
+  ...releaseNames.flatMap((release) =>
+    [1, 2].map((half) => ({
+      name: `containerd-${release}-${half}`,
+      args: ['--project', `containerd-${release}`, '--shard', `${half}/2`],
+    })),
+  ),
+  { name: 'others', args: ['--project', 'unit', '--project', 'once'] },
+];
+
+const args = process.argv.slice(2);
+const at = args.indexOf('--containerd');
+const release = at === -1 ? undefined : args[at + 1];
+const filters = at === -1 ? args : args.toSpliced(at, 2);
+if (at !== -1 && !releaseNames.some((name) => name === release)) {
+  throw new Error(`--containerd needs a release line: ${releaseNames.join(', ')}`);
+}
+const began = Date.now();
+const running = new Set<ChildProcess>();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    for (const child of running) child.kill(signal);
+  });
+}
+
+const isEverything = release === undefined && filters.length === 0;
+const chosen = release === undefined ? [] : ['--project', `containerd-${release}`];
+const queue = isEverything ? [...everything] : [{ name: 'tests', args: [...chosen, ...filters] }];
+const parts = isEverything ? await runChecks() : [];
+const lane = async (): Promise<void> => {
+  for (let part = queue.shift(); part !== undefined; part = queue.shift()) parts.push(await runTests(part));
+};
+await Promise.all(Array.from({ length: lanes }, lane));
 const sum = (key: keyof Counts): number => parts.reduce((total, part) => total + part[key], 0);
 const skipped = sum('skipped') === 0 ? '' : `, ${sum('skipped')} skipped`;
 process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1;
@@ -52,12 +90,24 @@ async function runChecks(): Promise<Counts[]> {
   return counts;
 }
 
-async function runTests(): Promise<Counts> {
-  const report = `${root}/.test/report.json`;
-  await mkdir(`${root}/.test`, { recursive: true });
+async function runTests({ name, args }: Part): Promise<Counts> {
+  const folder = `${root}/.test`;
+  const report = `${folder}/${name}.json`;
+  const temporary = join(tmpdir(), name);
+  await mkdir(folder, { recursive: true });
+  await mkdir(temporary, { recursive: true });
   await rm(report, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const code = await run('vitest', ['run', ...reporters, ...filters]);
+  const started = Date.now();
+  // What runs beside something else is told in one piece when it is over.
+  const log = isEverything ? `${folder}/${name}.log` : undefined;
+  const code = await run('vitest', ['run', ...reporters, ...args], { log, TMPDIR: temporary });
+  if (log !== undefined) {
+    process.stdout.write(await readFile(log, 'utf8'));
+    process.stdout.write(
+      `${code === 0 ? 'ok' : 'FAILED'}: ${name} in ${Math.round((Date.now() - started) / 1000)} s\n`,
+    );
+  }
   const counts = countTests(await readFile(report, 'utf8').catch(() => undefined));
   return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
@@ -76,10 +126,16 @@ function countTests(text: string | undefined): Counts {
   };
 }
 
-/** Runs a command to its end, or to the time limit of the whole. */
-async function run(command: string, args: readonly string[]): Promise<number> {
-  running = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-  const child = running;
+/** Runs a command to its end, or to the time limit of the whole. `log` is a file for its output. */
+async function run(
+  command: string,
+  args: readonly string[],
+  { log, ...env }: { readonly log?: string | undefined; readonly TMPDIR?: string } = {},
+): Promise<number> {
+  const out = log === undefined ? 'inherit' : openSync(log, 'w');
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', out, out], env: { ...process.env, ...env } });
+  if (typeof out === 'number') closeSync(out);
+  running.add(child);
   const left = began + limitMs - Date.now();
   const term = setTimeout(() => {
     process.stdout.write(`FAILED: ${command} is over the time limit of ${limitMs / 60_000} minutes\n`);
@@ -87,6 +143,7 @@ async function run(command: string, args: readonly string[]): Promise<number> {
   }, left);
   const kill = setTimeout(() => child.kill('SIGKILL'), left + 20_000);
   const [code] = (await once(child, 'close')) as [number | null];
+  running.delete(child);
   clearTimeout(term);
   clearTimeout(kill);
   return code ?? 1;
