@@ -1,3 +1,4 @@
+import { featureCommand } from './project-feature.ts';
 import type { Session, Verb } from './session.ts';
 
 const help = `
@@ -17,7 +18,10 @@ Example:
 
 /** `project`: the project folder itself. */
 export const projectCommand: Verb = (program, session) => {
-  const project = program.command('project').description('upgrade a project folder, and renew its own token');
+  const project = program
+    .command('project')
+    .description('upgrade a project folder, renew its own token, choose its features');
+  featureCommand(project, session);
   project
     .command('upgrade')
     .description("bring a project of an older version to today's format")

@@ -10,6 +10,7 @@ import { type CollectOptions, collect } from '../../../../src/storage/local/coll
 import { addComponent, listComponents } from '../../../../src/storage/local/components.ts';
 import { getConfiguration, listConfigurations } from '../../../../src/storage/local/configuration-store.ts';
 import { setConfiguration } from '../../../../src/storage/local/configurations.ts';
+import { setFeature } from '../../../../src/storage/local/features.ts';
 import { tokenOf } from '../../../../src/storage/local/holder.ts';
 import { importFile, importTable } from '../../../../src/storage/local/imports.ts';
 import { initProject } from '../../../../src/storage/local/init.ts';
@@ -102,6 +103,16 @@ describe('opening a project', () => {
       expect(storage.parts.engine.pid).toBeUndefined();
     });
   });
+});
+
+test('features of a project are turned on and off', async () => {
+  await initProject({ path });
+  await opened(async ({ parts }) => {
+    expect(setFeature(parts, 'other', true)).toEqual(['new-native-types', 'other']);
+    expect(setFeature(parts, 'new-native-types', false)).toEqual(['other']);
+    for (const name of ['A', '', 'a,b']) expect(() => setFeature(parts, name, true)).toThrow('not a feature');
+  });
+  await opened(async ({ project }) => expect(project.features).toEqual(['other']));
 });
 
 describe('definitions and configurations', () => {
