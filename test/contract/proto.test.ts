@@ -16,20 +16,18 @@ const folders = [
   'cgroups',
 ];
 
-const sinceSandboxes = [
-  'containerd.services.introspection.v1.ServerResponse.pid',
-  'containerd.services.sandbox.v1',
-  'containerd.types.Sandbox',
-];
-const sinceSyncFs = ['containerd.services.diff.v1.ApplyRequest.sync_fs'];
-const sincePeaks = [
-  'io.containerd.cgroups.v2.MemoryStat.max_usage',
-  'io.containerd.cgroups.v2.MemoryStat.swap_max_usage',
-];
 /** What a line does not have yet, or has from somewhere else. */
 const newer: Readonly<Record<ReleaseName, readonly string[]>> = {
-  '1.6': [...sinceSandboxes, ...sinceSyncFs, ...sincePeaks, 'grpc.health.v1'],
-  '1.7': [...sinceSyncFs, ...sincePeaks, 'grpc.health.v1'],
+  '1.6': [
+    'containerd.services.diff.v1.ApplyRequest.sync_fs',
+    'containerd.services.introspection.v1.ServerResponse.pid',
+    'containerd.services.sandbox.v1',
+    'containerd.types.Sandbox',
+    'grpc.health.v1',
+    'io.containerd.cgroups.v2.MemoryStat.max_usage',
+    'io.containerd.cgroups.v2.MemoryStat.swap_max_usage',
+  ],
+  '1.7': ['grpc.health.v1'],
   '2': ['grpc.health.v1'],
 };
 
