@@ -10,7 +10,7 @@ import { networkFault } from './plugins.ts';
 import { groupOf, profileOf, reachableNameServers } from './profile.ts';
 import { allRecords, writeRecord } from './records.ts';
 import { formatResolver, readResolver } from './resolver.ts';
-import { outwardMtu, readRoutes, refuseOverlap } from './routes.ts';
+import { outwardMtu, type Route, readRoutes, refuseOverlap } from './routes.ts';
 import type { Attached, NetworkSettings, Wanted } from './types.ts';
 
 /**
@@ -18,40 +18,31 @@ import type { Attached, NetworkSettings, Wanted } from './types.ts';
  * anybody on which it could listen, claim an address or pose as another. The node passes on what the rules let through, as its own traffic.
  */
 export async function attach(wanted: Wanted, shared: Shared): Promise<Attached> {
-  const { settings, turn, prefix } = shared;
+  const { settings, together, prefix } = shared;
   const { directory, subnet } = settings;
   const { id, mode, policy } = wanted;
   const fault = networkFault(settings.pluginDirectories);
   if (fault !== undefined) throw fault;
+  const routes = await readRoutes();
+  refuseOverlap(subnet, routes);
   const allow = mode === 'bridge' ? settings.bridgeAllow : settings.noInternetAllow;
   const resolver = await resolverOf(settings);
   const nameServers = reachableNameServers(mode, allow, resolver.nameServers);
   const profile = profileOf({ mode, policy, subnet, allow, nameServers });
-  const record = { id, profile, network: await networkOf(settings) };
+  const record = { id, profile, network: await networkOf(settings, routes) };
   await writeRecord(directory, record);
-  const prepare = async (): Promise<void> => {
-    await refuseTakenSubnet(id, shared);
-    await protect(id, shared);
-  };
-  await settled([turn(prepare), createNamespace(directory, id)]);
+  await settled([together(() => protect(shared)), createNamespace(directory, id)]);
   const namespace = namespacePath(directory, id);
   const result = await add({ network: record.network, containerId: id, namespace });
   await markNodeEnd(result, groupOf(prefix, profile));
   // Once more: a process that was killed may have left a program behind that changed them after us.
-  await turn(() => protect(id, shared));
+  await together(() => protect(shared));
   await writeRecord(directory, { ...record, result });
   return { address: addressOf(result), resolvConf: formatResolver({ ...resolver, nameServers }) };
 }
 
-/** The first one looks whether the addresses are free: later on the routes to other containers lie among them. */
-async function refuseTakenSubnet(id: string, { settings }: Shared): Promise<void> {
-  const { directory, subnet } = settings;
-  const others = (await allRecords(directory)).filter((record) => record.id !== id && record.profile.subnet === subnet);
-  if (others.length === 0) refuseOverlap(subnet, await readRoutes());
-}
-
-async function protect(id: string, { settings, prefix }: Shared): Promise<void> {
-  await applyRules(prefix, profilesOf(await allRecords(settings.directory), prefix), id);
+async function protect({ settings, prefix }: Shared): Promise<void> {
+  await applyRules(prefix, profilesOf(await allRecords(settings.directory), prefix));
 }
 
 async function resolverOf({ nameServers }: NetworkSettings) {
@@ -59,8 +50,11 @@ async function resolverOf({ nameServers }: NetworkSettings) {
   return nameServers.length === 0 ? resolver : { ...resolver, nameServers };
 }
 
-async function networkOf({ directory, subnet, pluginDirectories }: NetworkSettings): Promise<CniNetwork> {
-  const mtu = await outwardMtu(await readRoutes());
+async function networkOf(
+  { directory, subnet, pluginDirectories }: NetworkSettings,
+  routes: readonly Route[],
+): Promise<CniNetwork> {
+  const mtu = await outwardMtu(routes);
   const ipam = {
     type: 'host-local',
     dataDir: leasesFolder(directory),

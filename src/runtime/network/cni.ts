@@ -2,7 +2,6 @@ import { delimiter } from 'node:path';
 import { InfrastructureError } from '../../base/errors.ts';
 import { execute } from './commands.ts';
 import { findPlugin, missingPlugin } from './plugins.ts';
-import { workingFor } from './stragglers.ts';
 
 /** Understood by every plugin since 0.8 (2019), and the first version with CHECK. */
 export const cniVersion = '0.4.0';
@@ -64,7 +63,7 @@ async function callPlugin(command: 'ADD' | 'DEL' | 'CHECK', plugin: PluginConfig
     input: JSON.stringify({ cniVersion, name: network.name, ...plugin, ...(result && { prevResult: result }) }),
     env: {
       CNI_COMMAND: command,
-      ...workingFor(containerId),
+      CNI_CONTAINERID: containerId,
       CNI_NETNS: namespace,
       CNI_IFNAME: containerInterface,
       CNI_PATH: network.pluginDirectories.join(delimiter),

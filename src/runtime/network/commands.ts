@@ -1,5 +1,6 @@
 import { type ExecFileException, execFile } from 'node:child_process';
 import { InfrastructureError } from '../../base/errors.ts';
+import { markOfThisProcess } from './stragglers.ts';
 
 const limitMs = 30_000;
 const maxOutputBytes = 16 * 1024 * 1024;
@@ -24,9 +25,10 @@ export async function execute(
   args: readonly string[],
   { input = '', env = {} }: CommandOptions = {},
 ): Promise<CommandResult> {
+  const mark = await markOfThisProcess();
   return await new Promise((resolve, reject) => {
     const options = {
-      env: { PATH: searchPath, LC_ALL: 'C', ...env },
+      env: { PATH: searchPath, LC_ALL: 'C', ...mark, ...env },
       maxBuffer: maxOutputBytes,
       timeout: limitMs,
       killSignal: 'SIGKILL',

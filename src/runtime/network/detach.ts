@@ -6,13 +6,14 @@ import { leasesFolder, namespacePath } from './places.ts';
 import { groupOf } from './profile.ts';
 import { type AttachmentRecord, allRecords, readRecord, removeRecord } from './records.ts';
 import { untilNobodyWorksFor } from './stragglers.ts';
-import type { Turn } from './turn.ts';
+import type { Together, Turn } from './turn.ts';
 import type { NetworkSettings } from './types.ts';
 
 /** What all attachments of one process have in common. */
 export interface Shared {
   readonly settings: NetworkSettings;
   readonly turn: Turn;
+  readonly together: Together;
   readonly prefix: string;
 }
 
@@ -21,7 +22,7 @@ export async function detach(id: string, { settings, turn, prefix }: Shared): Pr
   const { directory } = settings;
   const record = await readRecord(directory, id);
   if (record === undefined) return await removeRecord(directory, id);
-  if (record.result === undefined) await untilNobodyWorksFor(id);
+  await untilNobodyWorksFor(record.owner);
   const path = namespacePath(directory, id);
   const namespace = (await isNamespace(path)) ? path : '';
   await del({ network: record.network, containerId: id, namespace, result: record.result });
@@ -29,7 +30,7 @@ export async function detach(id: string, { settings, turn, prefix }: Shared): Pr
   await turn(async () => {
     const others = (await allRecords(directory)).filter((other) => other.id !== id);
     const isLast = !others.some(({ profile }) => groupOf(prefix, profile) === groupOf(prefix, record.profile));
-    if (isLast) await applyRules(prefix, profilesOf(others, prefix), id);
+    if (isLast) await applyRules(prefix, profilesOf(others, prefix));
     if (others.length === 0) await rm(leasesFolder(directory), { recursive: true, force: true });
     // Last, because by it a later process finds the rest.
     await removeRecord(directory, id);

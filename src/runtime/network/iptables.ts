@@ -2,20 +2,16 @@ import { InfrastructureError } from '../../base/errors.ts';
 import { execute, succeed } from './commands.ts';
 import type { Profile } from './profile.ts';
 import { changesTo, parseSaved, wantedRules } from './rules.ts';
-import { workingFor } from './stragglers.ts';
 
 /** The default one of the distribution first; a kernel may have only the older interface. */
 const variants = ['iptables', 'iptables-legacy'];
 const waitSeconds = '20';
 
-/** Makes the node's rules those for containers of these profiles, on behalf of one of them; does nothing when they are. */
-export async function applyRules(prefix: string, profiles: readonly Profile[], id?: string): Promise<void> {
+/** Makes the node's rules those for containers of these profiles; does nothing when they are. */
+export async function applyRules(prefix: string, profiles: readonly Profile[]): Promise<void> {
   const { variant, changes } = await pendingChanges(prefix, profiles);
   if (changes === undefined) return;
-  await succeed(`${variant}-restore`, ['--noflush', '--wait', waitSeconds], {
-    input: changes,
-    ...(id !== undefined && { env: workingFor(id) }),
-  });
+  await succeed(`${variant}-restore`, ['--noflush', '--wait', waitSeconds], { input: changes });
 }
 
 /** Whether the node's rules are not those for containers of these profiles. */

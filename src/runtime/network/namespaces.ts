@@ -2,7 +2,6 @@ import { rm, statfs, writeFile } from 'node:fs/promises';
 import { privateDirectory } from '../../base/files.ts';
 import { succeed } from './commands.ts';
 import { namespacePath, namespacesFolder } from './places.ts';
-import { workingFor } from './stragglers.ts';
 
 /** `f_type` of a namespace file (linux/magic.h, NSFS_MAGIC). */
 const nsfs = 0x6e736673;
@@ -18,9 +17,7 @@ export async function createNamespace(directory: string, id: string): Promise<vo
   await writeFile(path, '', { mode: 0o600, flag: 'wx' });
   const inside = 'ip link set lo up && if [ -e "$1" ]; then echo 1 >"$1"; fi';
   const noIpv6 = '/proc/sys/net/ipv6/conf/default/disable_ipv6';
-  await succeed('unshare', [`--net=${path}`, '--', 'sh', '-c', inside, 'sh', noIpv6], {
-    env: workingFor(id),
-  });
+  await succeed('unshare', [`--net=${path}`, '--', 'sh', '-c', inside, 'sh', noIpv6]);
 }
 
 /** Whether there is a namespace behind the file. */

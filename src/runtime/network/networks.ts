@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Semaphore } from '../../base/semaphore.ts';
 import { chainPrefix, namespacePath, recordPath, unfinishedRecordPath } from './places.ts';
-import { turnsUnder } from './turn.ts';
+import { togetherIn, turnsUnder } from './turn.ts';
 import type { NetworkSettings, Networks } from './types.ts';
 
 /** The networks of this node. What they take is loaded when the first container asks for one. */
 export function createNetworks(settings: NetworkSettings): Networks {
   const { directory } = settings;
-  const shared = { settings, turn: turnsUnder(`network ${directory}`), prefix: chainPrefix(directory) };
+  const turn = turnsUnder(`network ${directory}`);
+  const shared = { settings, turn, together: togetherIn(turn), prefix: chainPrefix(directory) };
   const slots = new Semaphore(2 * availableParallelism());
   return {
     namespacePath: (id) => namespacePath(directory, id),

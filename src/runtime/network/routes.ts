@@ -27,10 +27,10 @@ export async function readRoutes(): Promise<readonly Route[]> {
   return parseRoutes(await readFile('/proc/net/route', 'utf8'));
 }
 
-/** @throws InfrastructureError when something else of the node lies in the subnet. */
+/** Routes to a single address are those to containers. @throws InfrastructureError when something else of the node lies in the subnet. */
 export function refuseOverlap(subnet: string, routes: readonly Route[]): void {
   const cidr = parseCidr(subnet);
-  const taken = routes.find((route) => route.bits > 0 && cidr !== undefined && overlap(route, cidr));
+  const taken = routes.find((route) => route.bits > 0 && route.bits < 32 && cidr !== undefined && overlap(route, cidr));
   if (taken === undefined) return;
   throw new InfrastructureError(
     `the addresses of containers, ${subnet}, overlap the route ${formatCidr(taken)} of ${taken.device}`,

@@ -1,33 +1,36 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { sleep } from '../../base/abort.ts';
 import { InfrastructureError } from '../../base/errors.ts';
+import { formatOwner, isAlive, type Owner, thisProcess } from '../../base/owner.ts';
 
 const limitMs = 20_000;
 const pauseMs = 10;
+const variable = 'COMPONENTD_WORKS_FOR';
 
-/** Environment by which a program that works for a container is found; CNI's own name, so that plugins hand it on to theirs. */
-export function workingFor(id: string): { readonly CNI_CONTAINERID: string } {
-  return { CNI_CONTAINERID: id };
+/** Environment by which programs that this process starts, and theirs, are found when it is gone. */
+export async function markOfThisProcess(): Promise<Readonly<Record<string, string>>> {
+  return { [variable]: formatOwner(await thisProcess()) };
 }
 
 /**
- * Waits for the programs that a process started for a container before it was killed: what they make would be there again afterwards.
- * Looks at every process of the host.
+ * Waits for the programs that a process started before it was killed: what they make would be there again after it was taken away. Does
+ * not wait for a process that lives. Looks at every process of the host.
  */
-export async function untilNobodyWorksFor(id: string): Promise<void> {
+export async function untilNobodyWorksFor(owner: Owner): Promise<void> {
+  if (await isAlive(owner)) return;
   for (const giveUp = Date.now() + limitMs; ; await sleep(pauseMs)) {
-    const pids = await workersFor(id);
+    const pids = await workersFor(owner);
     if (pids.length === 0) return;
     if (Date.now() > giveUp) {
-      throw new InfrastructureError(`processes ${pids.join(', ')} do not end, which make the network of ${id}`, {
+      throw new InfrastructureError(`processes ${pids.join(', ')}, which make networks of containers, do not end`, {
         hint: 'Find out what they wait for, or end them.',
       });
     }
   }
 }
 
-async function workersFor(id: string): Promise<readonly string[]> {
-  const wanted = `CNI_CONTAINERID=${id}`;
+async function workersFor(owner: Owner): Promise<readonly string[]> {
+  const wanted = `${variable}=${formatOwner(owner)}`;
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   // Whoever has ended since works for nobody.
   const environments = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')));

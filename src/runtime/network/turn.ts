@@ -15,6 +15,24 @@ export function turnsUnder(name: string): Turn {
   return (work) => here.run(() => amongProcesses(name, work));
 }
 
+/** Does in one turn what several ask for, when it is the same work and has not begun yet. */
+export type Together = (work: () => Promise<void>) => Promise<void>;
+
+export function togetherIn(turn: Turn): Together {
+  let next: Promise<void> | undefined;
+  return (work) => {
+    next ??= turn(async () => {
+      next = undefined;
+      await work();
+    }).catch((error: unknown) => {
+      // It may not have begun at all.
+      next = undefined;
+      throw error;
+    });
+    return next;
+  };
+}
+
 async function amongProcesses<T>(name: string, work: () => Promise<T>): Promise<T> {
   const giveUp = Date.now() + limitMs;
   for (let pauseMs = shortestPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
