@@ -90,9 +90,14 @@ export function hasCode(error: unknown, code: Code): error is ContainerdError {
   return error instanceof ContainerdError && error.code === code;
 }
 
+/** Of what the library tells about a connection, for people: the operating system's word, if there is one. */
+function briefly(details: string): string {
+  return /\bE[A-Z]{3,}\b/.exec(details)?.[0] ?? details;
+}
+
 function messageOf({ code, method, details, address, answered }: Failure): string {
   if (code === 'DEADLINE_EXCEEDED') return `containerd at ${address} did not answer ${method} in time: ${details}`;
   if (!answered)
-    return `no connection to containerd at ${address}: ${details}; start containerd, or name another socket with --address`;
+    return `no connection to containerd at ${address} (${briefly(details)}); start containerd, or name another socket with --address`;
   return `containerd refused ${method}: ${details} (${code})`;
 }
