@@ -157,8 +157,8 @@ describe('a failure explains itself: ', () => {
     expect(result.explanation.used).toBeGreaterThanOrEqual(result.explanation.limit.value);
   });
 
-  test('an image that cannot be started', async () => {
-    const site = await withMain({ definition: { type: 'dockerhub', uri: 'test/shell', tag: '1' } });
+  test('a component that says nothing, with as little', async () => {
+    const site = await withMain();
     const { result } = await site.script('exit 2');
     expect(result.explanation).toEqual({ lastLines: [] });
   });

@@ -166,5 +166,5 @@ it('gives a fraction of a core to a container that wants all', async () => {
   const { usage } = await usageAfter(spin.replaceAll('cut', 'busybox cut'), { limits: { cpus: 0.25 } });
   expect(usage.cpuSeconds).toBeGreaterThan(0.2);
   expect(usage.cpuSeconds).toBeLessThan(1.2);
-  expect(usage.throttledSeconds).toBeGreaterThan(0.5);
+  expect(usage.throttledSeconds).toBeGreaterThan(0.1);
 });
