@@ -14,7 +14,7 @@ import { type JobFolder, releaseFolder, wasRebooted } from './folder.ts';
 import { commitIdOf } from './loads.ts';
 import { runJob } from './run.ts';
 import type { Storage } from './storage.ts';
-import { forwardsToken, openToken } from './token.ts';
+import { forwardsToken } from './token.ts';
 import type { Engine, JobResult, Plan } from './types.ts';
 
 /** What a job is run with. */
@@ -72,7 +72,7 @@ export async function executeJob(folder: JobFolder, resumed: boolean, tools: Too
         background: new Background(),
       };
       const recorded = journal.find('step', 'result')?.value as JobResult | undefined;
-      result = recorded ?? (await runJob({ ...context, tokenEnv: await openToken(context) } satisfies JobContext));
+      result = recorded ?? (await runJob(context));
     } catch (thrown) {
       const error = classify(thrown);
       if (error.reason !== 'unavailable') throw error;

@@ -6,20 +6,23 @@ import { finishLoads, saveStates } from './loads.ts';
 import { errorOf, explanationOf, failureResult, successResult } from './result.ts';
 import { runRow } from './row.ts';
 import type { CommitResult } from './storage.ts';
+import { openToken } from './token.ts';
 import type { ImagePlan, JobResult, RowOutcome } from './types.ts';
 
 /**
  * One job, from top to bottom. Every step goes through the journal: one that finished, in this process or in an earlier one, is not run
  * again. A component that fails is a value and ends in a result; so does everything else that ends a job.
  */
-export async function runJob(context: JobContext): Promise<JobResult> {
-  const { plan, journal } = context;
+export async function runJob(given: Omit<JobContext, 'tokenEnv'>): Promise<JobResult> {
+  const { plan, journal } = given;
+  let context: JobContext = { ...given, tokenEnv: {} };
   const done: { rows: RowOutcome[]; images: readonly ReadyImage[]; loads: CommitResult | undefined } = {
     rows: [],
     images: [],
     loads: undefined,
   };
   try {
+    context = { ...given, tokenEnv: await openToken(given) };
     if (context.rebooted) throw rebooted(plan.job);
     const cgroup = context.engine.makeCgroup(cgroupOf(plan));
     context.background.add(cgroup);

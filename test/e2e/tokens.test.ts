@@ -248,13 +248,16 @@ describe('the token of a job file', () => {
       return (await jobsOf(site)).find((job) => !before.includes(job)) as string;
     };
     const [first, second] = [await kill('recorded row/0/outputs'), await kill('recorded row/0/outputs')];
+    const begun = await kill('recorded plan');
     const refused = await site.run(['resume', first], { env: other.env });
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`there is no token "${id}"`) });
     expect(resultOf(await site.run(['--json', 'resume', first]))).toMatchObject({ outcome: 'success', token: { id } });
     await site.ask(['storage', 'token', 'rm', id]);
-    const resumed = await site.run(['--json', 'resume', second]);
-    expect(resumed.code).toBe(1);
-    expect(resultOf(resumed)?.message).toContain(`the token "nightly" (${id}) was revoked`);
+    for (const job of [second, begun, begun]) {
+      const resumed = await site.run(['--json', 'resume', job]);
+      expect(resumed.code).toBe(1);
+      expect(resultOf(resumed)?.message).toContain(`the token "nightly" (${id}) was revoked`);
+    }
   });
 });
 

@@ -77,6 +77,8 @@ describe('jobs of the first format', () => {
     await site.ask(['project', 'upgrade']);
     await site.ask(['image', 'import', join(tenant.folder, 'test-shell-1.tar')]);
     const resume = async (job: string): Promise<unknown> => (await site.run(['--json', 'resume', job])).lines.at(-1);
+    expect(await site.ask(['show', jobs.finished])).toMatchObject({ status: 'success', plan: { token: { id: '1' } } });
+    expect((await site.run(['logs', jobs.finished])).stdout).toContain('the token has 45 characters');
     expect(await resume(jobs.finished)).toMatchObject({ outcome: 'success', component: 'test.main' });
     expect(await resume(jobs.loaded)).toMatchObject({ outcome: 'success', output: { tables: [{ importedRows: 1 }] } });
     // Its data was not synced when the machine was started anew.
