@@ -26,7 +26,10 @@ export function networkOf({ id, network }: Named, policy: Policy, { fault }: Net
 /** What happens to components that name no network, where it is not what the contract says. */
 export function networkNotes(definitions: readonly Named[], policy: Policy, { fault }: Networking): readonly string[] {
   if (policy === 'compatible' && fault === undefined) return [];
-  const why = policy === 'hardened' ? 'by the hardened policy' : `because ${fault?.message}`;
+  const why =
+    policy === 'hardened'
+      ? 'by the hardened policy'
+      : `because ${[fault?.message, fault?.hint].filter(Boolean).join('; ')}`;
   return definitions
     .filter(({ network }) => network === undefined)
     .map(({ id }) => `component ${id} names no network and gets none, ${why}`);

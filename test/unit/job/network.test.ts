@@ -29,7 +29,7 @@ describe('the network of a component', () => {
     const definitions = [{ id: 'silent' }, { id: 'says', network: 'none' }] as const;
     expect(networkNotes(definitions, 'compatible', {})).toEqual([]);
     expect(networkNotes(definitions, 'compatible', { fault })).toEqual([
-      'component silent names no network and gets none, because there is no CNI plugin "ptp"',
+      'component silent names no network and gets none, because there is no CNI plugin "ptp"; Install the package containernetworking-plugins.',
     ]);
     expect(networkNotes(definitions, 'hardened', {})).toEqual([
       'component silent names no network and gets none, by the hardened policy',
