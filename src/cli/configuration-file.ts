@@ -33,7 +33,7 @@ export async function readConfiguration(content: string, source: string): Promis
   const envelope = isEnvelope(document);
   return {
     ...(envelope && labelsIn(document)),
-    ...(envelope && { isDisabled: at(document, 'isDisabled') === true }),
+    ...(envelope && document.has('isDisabled') && { isDisabled: document.get('isDisabled') === true }),
     configuration: stringifyJson(configurationIn(document)),
     ...(envelope && document.has('rows') && { rows: rowsOf(document.get('rows'), source) }),
   };
@@ -78,7 +78,7 @@ function rowsOf(json: Json | undefined, source: string): RowInput[] {
     return {
       id: textOf(id),
       ...labelsIn(row),
-      isDisabled: row.get('isDisabled') === true,
+      ...(row.has('isDisabled') && { isDisabled: row.get('isDisabled') === true }),
       configuration: stringifyJson(row.get('configuration') ?? new Map()),
       ...(state !== undefined && { state: stringifyJson(state) }),
     };

@@ -111,7 +111,7 @@ function configurationOf(
   }
   if (stored.isDisabled && spec.mode !== 'forceRun') {
     throw new UserError(`configuration "${stored.id}" of component "${spec.component}" is disabled`, {
-      hint: 'Enable it, or run the job with the mode forceRun.',
+      hint: 'Enable it with `componentd config enable`, or run the job with the mode forceRun.',
     });
   }
   return {

@@ -36,7 +36,7 @@ test('a schema makes a typed table, which the next component is told of and no w
   const wrong = await site.script(writing('3,1,x\\n4,many,y\\n', { incremental: true }));
   expect(wrong.code).toBe(1);
   expect(wrong.stderr + wrong.stdout).toContain(
-    'line 2, column 3: the column \\"price\\" is NUMERIC(10,2), and \\"many\\" is none',
+    'line 2, column 3: the column \\"price\\" is NUMERIC(10,2), and \\"many\\" does not fit',
   );
   expect(await site.table('out.c-typed.t')).toBe(canonical);
 
@@ -93,5 +93,5 @@ test('a component with authoritative types needs a schema that is the table, and
     ],
   });
   expect(mapped.code).toBe(1);
-  expect(mapped.stdout).toContain('the column \\"day\\" is DATE, and \\"1\\" is none');
+  expect(mapped.stdout).toContain('the column \\"day\\" is DATE, and \\"1\\" does not fit');
 });

@@ -17,8 +17,8 @@ export interface ValueSink {
   take(): Buffer;
 }
 
-/** No value of another type than STRING is longer. */
-const maxBytes = 1024;
+/** No value of another type than STRING is longer, in bytes. */
+const longest = 1024;
 const shownCharacters = 40;
 
 /** What takes the values of these columns, typed where a type is given. */
@@ -37,6 +37,8 @@ class TypedColumn implements ValueSink {
   readonly #type: ColumnType;
   readonly #emptyIsNull: boolean;
   readonly #canonical: Canonical;
+  /** In bytes: beyond it nothing has to be kept to know that a value does not fit. */
+  readonly #longest: number;
   #pieces: Buffer[] = [];
   #bytes = 0;
 
@@ -45,14 +47,14 @@ class TypedColumn implements ValueSink {
     this.#type = type;
     this.#emptyIsNull = emptyIsNull;
     this.#canonical = canonicalValue(type);
+    this.#longest = type.base === 'STRING' ? 4 * Number(type.length) : longest;
   }
 
   append(source: Uint8Array, from: number, to: number): void {
     this.#bytes += to - from;
     // The scanner's buffer is used again.
     this.#pieces.push(Buffer.from(source.subarray(from, to)));
-    if (this.#type.base !== 'STRING' && this.#bytes > maxBytes)
-      this.#refuse(Buffer.concat(this.#pieces).toString('utf8'));
+    if (this.#bytes > this.#longest) this.#refuse(Buffer.concat(this.#pieces).toString('utf8'));
   }
 
   endValue(): void {
@@ -79,6 +81,6 @@ class TypedColumn implements ValueSink {
     const characters = Array.from(text.slice(0, 2 * shownCharacters + 2));
     const isLong = characters.length > shownCharacters;
     const shown = JSON.stringify(isLong ? `${characters.slice(0, shownCharacters).join('')}…` : text);
-    throw new RecordFault(`${about}, and ${shown} is none`, 'field');
+    throw new RecordFault(`${about}, and ${shown} does not fit`, 'field');
   }
 }

@@ -64,7 +64,7 @@ describe('a table', () => {
     expect(await exported()).toBe('"id","note"\n');
     await load('id,note\n01,a\n1,b\n', { primaryKey: ['id'] });
     expect(await exported()).toBe('"id","note"\n"1","b"\n');
-    await expect(load('id,note\nx,a\n')).rejects.toThrow('"x" is none');
+    await expect(load('id,note\nx,a\n')).rejects.toThrow('"x" does not fit');
     expect(() => createTable(storage.parts, { id: 'in.c-a.t', columns, primaryKey: [] })).toThrow('already');
   });
 

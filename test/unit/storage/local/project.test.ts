@@ -164,7 +164,7 @@ describe('imports', () => {
         { source: { path: csv }, table, delimiter: ';', primaryKey: ['id'] },
         signal,
       );
-      expect(imported).toEqual({ id: table, columns: ['id', 'name'], importedRows: 3, warnings: [] });
+      expect(imported).toEqual({ renamed: [], id: table, columns: ['id', 'name'], importedRows: 3, warnings: [] });
       const source = { stream: Readable.from('id,name\n3,z\n'), name: 'standard input' };
       await importTable(storage, { source, table, primaryKey: ['id'], incremental: true }, signal);
       expect(await previewTable(storage.parts, table, 10)).toEqual({
