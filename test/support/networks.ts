@@ -3,13 +3,22 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
+import { createNetworks } from '../../src/runtime/network/networks.ts';
 import { chainPrefix, leasesFolder, namespacesFolder, recordsFolder } from '../../src/runtime/network/places.ts';
+import { allRecords } from '../../src/runtime/network/records.ts';
+import type { NetworkSettings } from '../../src/runtime/network/types.ts';
 
 /** Where containers of a test have their networks. */
 export interface NetworkPlace {
   readonly directory: string;
   /** Ends in `.0/24`. */
   readonly subnet: string;
+}
+
+/** Takes away what a failed test left: rules and interfaces would outlive the run. */
+export async function endNetworks(settings: NetworkSettings): Promise<void> {
+  const networks = createNetworks(settings);
+  for (const { id } of await allRecords(settings.directory)) await networks.detach(id);
 }
 
 /** One line for each attachment, namespace, lease, interface, chain and jump that is there. */

@@ -15,6 +15,7 @@ import { createRuntime } from '../../../src/runtime/container.ts';
 import type { NetworkSettings } from '../../../src/runtime/network/types.ts';
 import type { OciRuntime } from '../../../src/runtime/oci-runtime.ts';
 import type { Container, ContainerRequest, Runtime } from '../../../src/runtime/types.ts';
+import { endNetworks } from '../../support/networks.ts';
 import { expectNothingLeft } from '../../support/nothing-left.ts';
 
 const run = promisify(execFile);
@@ -140,7 +141,9 @@ export async function openBox({
       await removeCgroupParents(await detectCgroups(), cgroupParent, '/componentd-test');
       const cgroupPrefix = `/componentd-test/${namespace}`;
       // The runtime makes no temporary directories; those of tests that run beside this one are not its business.
-      await expectNothingLeft({ address, namespace, cgroupPrefix, tempDirectory: directory, networks });
+      await expectNothingLeft({ address, namespace, cgroupPrefix, tempDirectory: directory, networks }).finally(() =>
+        endNetworks(networks),
+      );
       const states = await readdir(join(runcRoot, namespace)).catch(() => []);
       expect(states, 'states of the OCI runtime left behind').toEqual([]);
       for (const each of clients) each.close();
