@@ -3,6 +3,15 @@ import { Option } from 'commander';
 import type { Session } from './session.ts';
 import type { CreateOptions } from './token-actions.ts';
 
+const help = `
+Everything in a project is done with the rights of a token: the project's own, whose secret lies in its folder, unless --token-file FILE or
+COMPONENTD_TOKEN name another one.
+
+Examples:
+  componentd storage token create --description "Ann" --read '*' --output ann.token
+  componentd --token-file ann.token storage ls
+  componentd storage token rm 2`;
+
 const createHelp = `
 PATTERN is a bucket (in.c-shop), a beginning of buckets (in.c-sales-*), a stage (in.*) or * for all. Of several that fit, the one that says most
 counts, so --read 'in.*' --deny in.c-secret is all of the stage but one. --write holds --read.
@@ -30,7 +39,7 @@ Example:
 
 /** `storage token`: who may do what in the project. */
 export function tokenCommand(storage: Command, session: () => Session): void {
-  const token = storage.command('token').description('make, list, renew and revoke tokens');
+  const token = storage.command('token').description('make, list, renew and revoke tokens').addHelpText('after', help);
   const actions = (): Promise<typeof import('./token-actions.ts')> => import('./token-actions.ts');
 
   token
