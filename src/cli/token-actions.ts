@@ -21,9 +21,9 @@ import type { Session } from './session.ts';
 
 export interface CreateOptions {
   readonly description: string;
-  readonly read: readonly string[];
-  readonly write: readonly string[];
-  readonly deny: readonly string[];
+  readonly read?: readonly string[];
+  readonly write?: readonly string[];
+  readonly deny?: readonly string[];
   readonly components: Rights['components'];
   readonly configurations: Rights['configurations'];
   readonly files: Rights['files'];
@@ -168,7 +168,7 @@ function bucketsText({ buckets }: Rights): string {
 }
 
 /** @throws UsageError for a pattern that is given with two rights */
-function bucketsOf({ read, write, deny }: CreateOptions): Rights['buckets'] {
+function bucketsOf({ read = [], write = [], deny = [] }: CreateOptions): Rights['buckets'] {
   const given: [string, BucketLevel][] = [
     ...read.map((pattern): [string, BucketLevel] => [pattern, 'read']),
     ...write.map((pattern): [string, BucketLevel] => [pattern, 'write']),

@@ -4,8 +4,8 @@ import type { Session } from './session.ts';
 import type { CreateOptions } from './token-actions.ts';
 
 const help = `
-Everything in a project is done with the rights of a token: the project's own, whose secret lies in its folder, unless --token-file FILE or
-COMPONENTD_TOKEN name another one.
+Everything in a project is done with the rights of a token: the project's own, whose secret lies in
+its folder, unless --token-file FILE or COMPONENTD_TOKEN name another one.
 
 Examples:
   componentd storage token create --description "Ann" --read '*' --output ann.token
@@ -13,13 +13,15 @@ Examples:
   componentd storage token rm 2`;
 
 const createHelp = `
-PATTERN is a bucket (in.c-shop), a beginning of buckets (in.c-sales-*), a stage (in.*) or * for all. Of several that fit, the one that says most
-counts, so --read 'in.*' --deny in.c-secret is all of the stage but one. --write holds --read.
-A job needs: its component (read), its configuration (run: read it, and save its state), its input buckets (read), its output buckets (write).
+PATTERN is a bucket (in.c-shop), a beginning of buckets (in.c-sales-*), a stage (in.*) or * for all.
+Of several that fit, the one that says most counts, so --read 'in.*' --deny in.c-secret is all of the
+stage but one. --write holds --read.
+A job needs its component (read), its configuration (run: read it, and save its state), its input
+buckets (read) and its output buckets (write).
 The secret is shown once. A token never may more, nor lasts longer, than the one it was made with.
 
 Examples:
-  componentd storage token create --description "nightly jobs" --read 'in.*' --write 'out.c-report*' --configurations run
+  componentd storage token create --description "nightly" --read 'in.*' --write out.c-report --configurations run
   componentd storage token create --description "Ann" --read '*' --expires "30 days" --output ann.token
   componentd --token-file ann.token storage ls`;
 
@@ -46,9 +48,9 @@ export function tokenCommand(storage: Command, session: () => Session): void {
     .command('create')
     .description('make a token, and show its secret once')
     .requiredOption('--description <text>', 'who uses it, and what for')
-    .option('--read <pattern>', 'buckets it may read; may be given several times', collect, [])
-    .option('--write <pattern>', 'buckets it may read and write; may be given several times', collect, [])
-    .option('--deny <pattern>', 'buckets it may not even read; may be given several times', collect, [])
+    .option('--read <pattern>', 'buckets it may read; may be given several times', collect)
+    .option('--write <pattern>', 'buckets it may read and write; may be given several times', collect)
+    .option('--deny <pattern>', 'buckets it may not even read; may be given several times', collect)
     .addOption(
       new Option('--components <right>', 'component definitions').choices(['none', 'read', 'write']).default('read'),
     )
@@ -92,6 +94,6 @@ export function tokenCommand(storage: Command, session: () => Session): void {
     .action(async (id: string) => (await actions()).remove(id, session()));
 }
 
-function collect(value: string, previous: readonly string[]): readonly string[] {
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }
