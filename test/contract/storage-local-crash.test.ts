@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { collect } from '../../src/storage/local/collect.ts';
@@ -24,8 +25,10 @@ test('a project whose writer is killed at any moment opens, holds whole commits 
   await using storage = await openLocalStorage({ path });
   setConfiguration(storage.parts.catalogue, storage.parts.secrets, 'acme.writer', { id: '1' });
   let committed = 0;
+  // As fast as the machine is now: half of the kills come before the first commit, half behind it.
+  const warm = await timeOfFirstCommit(path);
   for (let kill = 0; kill < kills; kill += 1) {
-    const reported = await writeForAWhile(path, 150 + Math.random() * 900);
+    const reported = await writeForAWhile(path, warm * (0.2 + Math.random() * 1.6));
     await using reopened = await openLocalStorage({ path });
     const n = await countedCommits(reopened);
     expect(n).toBeGreaterThanOrEqual(Math.max(committed, reported));
@@ -39,12 +42,25 @@ test('a project whose writer is killed at any moment opens, holds whole commits 
   expect(committed).toBeGreaterThan(0);
 }, 180_000);
 
+/** Milliseconds from the writer's start to its first commit. */
+async function timeOfFirstCommit(path: string): Promise<number> {
+  const started = Date.now();
+  const writer = startWriter(path);
+  await once(writer.stdout, 'data');
+  const ms = Date.now() - started;
+  writer.kill('SIGKILL');
+  await once(writer, 'close');
+  return ms;
+}
+
+function startWriter(path: string): ChildProcessByStdio<null, Readable, null> {
+  const script = join(import.meta.dirname, '..', 'support', 'storage-writer.ts');
+  return spawn(process.execPath, [script, path, join(directory, 'sources')], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
 /** Runs the writer, kills it, and waits until its table engine is gone too; returns the last commit it spoke of. */
 async function writeForAWhile(path: string, ms: number): Promise<number> {
-  const script = join(import.meta.dirname, '..', 'support', 'storage-writer.ts');
-  const writer = spawn(process.execPath, [script, path, join(directory, 'sources')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const writer = startWriter(path);
   let output = '';
   writer.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   await delay(ms);

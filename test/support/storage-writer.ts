@@ -1,10 +1,12 @@
 /**
  * Stages and commits in a loop until it is killed: `storage-writer.ts PROJECT SOURCES`. Every commit `n` appends row `n` to a table
- * without key, replaces row `n % 5` of a keyed one, adds a file tagged `n`, and writes `n` into a state. A finished commit is printed.
+ * without key, replaces row `n % 5` of a keyed one, adds a file tagged `n`, and writes `n` into a state; every other
+ * one is followed by a change of a table's key. A finished commit is printed.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TableLoad } from '../../src/job/storage.ts';
+import { setPrimaryKey } from '../../src/storage/local/alter.ts';
 import { openLocalStorage } from '../../src/storage/local/open.ts';
 
 await write(process.argv[2] as string, process.argv[3] as string);
@@ -51,6 +53,8 @@ async function write(path: string, sources: string): Promise<void> {
     const files = [await storage.stageFile(id, upload, signal)];
     const states = [{ component: 'acme.writer', config: '1', roots: { n: String(next) } }];
     await storage.commit({ id, tables, files, processedTags: [], states });
+    // The next load gives the table its own key again.
+    if (next % 2 === 0) await setPrimaryKey(storage.parts, 'in.c-crash.last', ['key', 'n']);
     process.stdout.write(`${next}\n`);
   }
 }
