@@ -1,5 +1,5 @@
 import type { JournalEntry } from '../base/journal.ts';
-import { formatMemory, formatMemory } from '../base/memory-text.ts';
+import { formatMemory } from '../base/memory-text.ts';
 import type { RowPlan, StageOutcome, StagePlan } from '../job/types.ts';
 import { counted, formatDuration } from '../sinks/format.ts';
 import { filesOf, findJob, type SeenJob, seeJob } from './job-status.ts';
