@@ -152,7 +152,7 @@ test('a configuration that is wrong is refused with every problem', async () => 
     expect(stderr).toContain(path);
 });
 
-test('jobs in sequence and at once leave nothing', async () => {
+test('jobs in sequence and at once leave nothing, and a sweep beside them finds nothing', async () => {
   const here = await site();
   const turns = Number(process.env.COMPONENTD_TEST_TURNS ?? 4);
   const run = async (): Promise<void> => {
@@ -160,6 +160,13 @@ test('jobs in sequence and at once leave nothing', async () => {
     if (ran.code !== 0) throw new Error(ran.stdout + ran.stderr);
   };
   for (let turn = 0; turn < turns; turn += 1) await run();
-  await Promise.all(Array.from({ length: 6 }, run));
+  let isRunning = true;
+  const sweeping = (async () => {
+    while (isRunning) expect((await here.ask(['sweep'])).found).toBe(0);
+  })();
+  const running = Promise.all(Array.from({ length: 6 }, run)).finally(() => {
+    isRunning = false;
+  });
+  await Promise.all([sweeping, running]);
   expect(await networkLeftovers(place)).toEqual([]);
 }, 600_000);

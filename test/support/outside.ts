@@ -7,18 +7,21 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+/** Runs at the same time on one machine get addresses of their own. */
+const own = process.pid % 60;
+
 /** Addresses of a machine beside the node (of the ranges for documentation, but for the private one), and the port that answers on all of them. */
 export const outside = {
-  server: '198.51.100.2',
-  other: '203.0.113.5',
-  internal: '10.66.0.2',
+  server: `198.51.100.${4 * own + 2}`,
+  other: `203.0.113.${own + 1}`,
+  internal: `10.66.${own}.2`,
   metadata: '169.254.169.254',
   port: 8080,
   otherPort: 8081,
 } as const;
 
 /** The node's own address on the cable to that machine. */
-export const nodeAddress = '198.51.100.1';
+export const nodeAddress = `198.51.100.${4 * own + 1}`;
 
 export interface Outside extends AsyncDisposable {
   /** Of the machine: `address` answers by HTTP with the address of who asks. */
@@ -53,14 +56,15 @@ export async function openOutside(): Promise<Outside> {
     await once(createInterface(server.stdout), 'line');
     const inside = (...args: string[]) => run('nsenter', ['--net', '--target', String(server.pid), 'ip', ...args]);
     await run('ip', ['link', 'add', here, 'type', 'veth', 'peer', 'name', there, 'netns', String(server.pid)]);
-    await run('ip', ['addr', 'add', `${nodeAddress}/24`, 'dev', here]);
+    await run('ip', ['addr', 'add', `${nodeAddress}/30`, 'dev', here]);
     await run('ip', ['link', 'set', here, 'up']);
     await inside('link', 'set', there, 'up');
-    await inside('addr', 'add', `${outside.server}/24`, 'dev', there);
+    await inside('addr', 'add', `${outside.server}/30`, 'dev', there);
     await inside('route', 'add', 'default', 'via', nodeAddress);
     for (const address of [outside.other, outside.internal, outside.metadata]) {
       await inside('addr', 'add', `${address}/32`, 'dev', there);
-      await run('ip', ['route', 'add', address, 'via', outside.server]);
+      // Everybody's metadata service has the same address.
+      await run('ip', ['route', 'add', address, 'via', outside.server, 'metric', String(process.pid)]);
     }
     await listen(node);
   } catch (error) {

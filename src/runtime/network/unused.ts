@@ -98,6 +98,8 @@ async function leasesOfNobody(known: ReadonlySet<string>, { settings, turn }: Sh
 }
 
 async function rulesOfNobody(records: readonly AttachmentRecord[], { prefix, settings, turn }: Shared) {
+  // Whoever is being attached waits for its turn to see to them.
+  for (const { result, owner } of records) if (result === undefined && (await isAlive(owner))) return [];
   if (!(await rulesDiffer(prefix, profilesOf(records, prefix)))) return [];
   const remove = async (): Promise<void> => {
     await turn(async () => applyRules(prefix, profilesOf(await allRecords(settings.directory), prefix)));
