@@ -39,7 +39,7 @@ export async function prepareVerbs(site: Site): Promise<void> {
   await site.ask(['storage', 'import', 'in.c-geo.cities', '-', '--primary-key', 'id'], {
     input: `id,name\n1,"${nasty}"\n2,Brno\n`,
   });
-  await site.ask(['storage', 'import', '--file', '-', '--name', 'notes.txt'], { input: 'notes' });
+  await site.ask(['storage', 'import', '--file', '-', '--name', 'notes.txt'], { input: 'notes\n' });
 }
 
 /** A site in which one job has run. */
@@ -90,6 +90,12 @@ export function verbCases({ site, job, files, fresh }: Playground): Readonly<Rec
       ],
       args: ['config', 'row', verb, 'test.main', '77', 'extra', ...more],
     });
+  const onTable =
+    (verb: string, ...more: string[]) =>
+    (): VerbCase => {
+      const id = `in.c-geo.${fresh()}`;
+      return { before: [['storage', 'import', id, files.table]], args: ['storage', 'table', verb, id, ...more] };
+    };
   const token = ['storage', 'token', 'create', '--description', 'one'];
   return {
     init: () => ({ args: ['init', '--project', `${site.folder}/${fresh()}`] }),
@@ -115,6 +121,37 @@ export function verbCases({ site, job, files, fresh }: Playground): Readonly<Rec
     'storage export': () => ({ args: ['storage', 'export', 'in.c-geo.cities', '--columns', 'id'], raw: true }),
     'storage ls': () => ({ args: ['storage', 'ls'], fits: true }),
     'storage show': () => ({ args: ['storage', 'show', 'in.c-geo.cities'] }),
+    'storage bucket create': () => ({ args: ['storage', 'bucket', 'create', `in.c-${fresh()}`] }),
+    'storage bucket ls': () => ({ args: ['storage', 'bucket', 'ls'], fits: true }),
+    'storage bucket show': () => ({ args: ['storage', 'bucket', 'show', 'in.c-geo'] }),
+    'storage bucket rm': () => {
+      const id = `in.c-${fresh()}`;
+      return { before: [['storage', 'bucket', 'create', id]], args: ['storage', 'bucket', 'rm', id] };
+    },
+    'storage table create': () => ({ args: ['storage', 'table', 'create', `in.c-geo.${fresh()}`, '--column', 'a'] }),
+    'storage table ls': () => ({ args: ['storage', 'table', 'ls'], fits: true }),
+    'storage table show': () => ({ args: ['storage', 'table', 'show', 'in.c-geo.cities'] }),
+    'storage table import': () => ({ args: ['storage', 'table', 'import', 'in.c-geo.more', files.table] }),
+    'storage table export': () => ({ args: ['storage', 'table', 'export', 'in.c-geo.cities'], raw: true }),
+    'storage table key': onTable('key', 'id'),
+    'storage table add-column': onTable('add-column', 'more'),
+    'storage table drop-column': onTable('drop-column', 'name', '--force'),
+    'storage table truncate': onTable('truncate', '--force'),
+    'storage table rm': onTable('rm', '--force'),
+    'storage file put': () => ({ args: ['storage', 'file', 'put', files.table, '--tag', nasty] }),
+    'storage file get': () => ({ args: ['storage', 'file', 'get', '1'], raw: true }),
+    'storage file ls': () => ({ args: ['storage', 'file', 'ls'], fits: true }),
+    'storage file tag': () => ({ args: ['storage', 'file', 'tag', '1', 'seen'] }),
+    'storage file rm': () => ({
+      before: [['storage', 'file', 'put', files.table]],
+      args: ['storage', 'file', 'rm', 'ID', '--force'],
+    }),
+    'storage metadata ls': () => ({ args: ['storage', 'metadata', 'ls', 'in.c-geo.cities'] }),
+    'storage metadata set': () => ({ args: ['storage', 'metadata', 'set', 'in.c-geo.cities', 'colour', nasty] }),
+    'storage metadata rm': () => ({
+      before: [['storage', 'metadata', 'set', 'in.c-geo.cities', 'shade', 'x']],
+      args: ['storage', 'metadata', 'rm', 'in.c-geo.cities', 'shade'],
+    }),
     'storage token create': () => ({ args: token }),
     'storage token ls': () => ({ args: ['storage', 'token', 'ls'], fits: true }),
     'storage token show': () => ({ args: ['storage', 'token', 'show'] }),
@@ -158,6 +195,7 @@ export function verbCases({ site, job, files, fresh }: Playground): Readonly<Rec
     'config state set': () => ({ before: [stored], args: ['config', 'state', 'set', 'test.main', '77', files.state] }),
     'config state reset': () => ({ before: [stored], args: ['config', 'state', 'reset', 'test.main', '77'] }),
     'project upgrade': () => ({ args: ['project', 'upgrade'] }),
+    'project feature': () => ({ args: ['project', 'feature'] }),
     'project reset-token': () => ({ args: ['project', 'reset-token'] }),
     sweep: () => ({ args: ['sweep', '--dry-run'] }),
     completion: () => ({ args: ['completion', 'bash'], raw: true }),
