@@ -158,3 +158,9 @@ test('colour is for terminals, unless a flag, FORCE_COLOR, NO_COLOR or TERM, in 
 test('a width is a number of columns', () => {
   expect(['40', '0', '-1', 'x', '', '99999'].map((COLUMNS) => columnsWished({ COLUMNS }))).toEqual([40, ...Array(5)]);
 });
+
+test('a token comes from the environment, and the file of a flag is told beside it', () => {
+  expect(loadConfig({}, {})).toMatchObject({ token: undefined, tokenFile: undefined });
+  expect(loadConfig({}, { COMPONENTD_TOKEN: '' }).token).toBeUndefined();
+  expect(loadConfig({ tokenFile: '/t' }, { COMPONENTD_TOKEN: '7-x' })).toMatchObject({ token: '7-x', tokenFile: '/t' });
+});

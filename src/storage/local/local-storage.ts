@@ -21,13 +21,12 @@ import { componentDefinition } from './components.ts';
 import { getConfiguration } from './configuration-store.ts';
 import { downloadFile, findFiles } from './files.ts';
 import { Guard } from './guard.ts';
-import { holderOf } from './holder.ts';
 import { issueJobToken, revokeJobTokens } from './job-tokens.ts';
 import { tableName } from './names.ts';
 import type { ProjectParts } from './parts.ts';
 import { discardStaged, stageFile, stageTable } from './staging.ts';
 import { exportTable, readingTable, tableInfo } from './tables.ts';
-import { showToken } from './tokens.ts';
+import { showToken, tokenInfo } from './tokens.ts';
 
 /**
  * The Storage port over a project folder: a SQLite catalogue, immutable data files, and a child process for tables. It is bound to a token:
@@ -62,8 +61,8 @@ export class LocalStorage implements Storage, AsyncDisposable {
   actingAs(id: string, known?: TokenInfo): LocalStorage {
     const { catalogue, guard } = this.parts;
     if (id === this.token.id) return this;
-    const isGone = known !== undefined && guard.isAdmin() && holderOf(catalogue, Number(id)).state === 'gone';
-    const token = isGone ? known : { id, description: showToken(catalogue, guard, id).description };
+    const found = guard.isAdmin() ? (tokenInfo(catalogue, id) ?? known) : undefined;
+    const token = found ?? { id, description: showToken(catalogue, guard, id).description };
     return new LocalStorage({ ...this.parts, token, guard: new Guard(catalogue, token) });
   }
 

@@ -11,7 +11,7 @@ import { Guard } from './guard.ts';
 import { tokenOf } from './holder.ts';
 import { LocalStorage } from './local-storage.ts';
 import { projectToken } from './project-token.ts';
-import { descriptionOf } from './tokens.ts';
+import { tokenInfo } from './tokens.ts';
 
 export interface OpenOptions {
   /** The project's folder. */
@@ -44,7 +44,7 @@ export async function openLocalStorage(options: OpenOptions): Promise<LocalStora
     const project = projectInfo(catalogue);
     const id =
       options.token === undefined ? await projectToken(folder, catalogue) : givenToken(catalogue, options.token);
-    const token = { id, description: descriptionOf(catalogue, id) };
+    const token = tokenInfo(catalogue, id) ?? { id, description: '' };
     const guard = new Guard(catalogue, token);
     guard.require();
     const settings = {

@@ -1,4 +1,5 @@
 import { UserError } from '../../base/errors.ts';
+import type { TokenInfo } from '../../job/storage.ts';
 import type { Catalogue, Row } from './catalogue.ts';
 import type { Guard } from './guard.ts';
 import { holderOf, rightsOf, type TokenKind } from './holder.ts';
@@ -28,9 +29,12 @@ export interface TokenInput {
   readonly rights: Rights;
 }
 
-/** Empty when there is no such token. */
-export function descriptionOf(catalogue: Catalogue, id: string): string {
-  return (catalogue.one('SELECT description FROM tokens WHERE id = ?', Number(id))?.description ?? '') as string;
+/** A token of any kind, whether it is worth anything or not. */
+export function tokenInfo(catalogue: Catalogue, id: string): TokenInfo | undefined {
+  const row = /^\d{1,15}$/.test(id)
+    ? catalogue.one('SELECT description FROM tokens WHERE id = ?', Number(id))
+    : undefined;
+  return row && { id, description: row.description as string };
 }
 
 /** Gets a secret before it is in force, inside the transaction: what throws here undoes it. */

@@ -244,6 +244,17 @@ describe('tokens of jobs', () => {
     expect(job.refusal({ on: 'files', to: 'all' })?.message).toContain('was revoked');
   });
 
+  test('can be acted for by the project, also when they are gone', async () => {
+    const issued = await admin.issueJobToken('J1', 60);
+    const known = { id: issued.id, description: 'job J1' };
+    expect(admin.actingAs(issued.id).token).toEqual(known);
+    await admin.revokeJobTokens('J1');
+    const late = admin.actingAs(issued.id, known);
+    expect(late.token).toEqual(known);
+    expect(late.refusal({ on: 'files', to: 'all' })?.message).toBe(`the token "job J1" (${issued.id}) was revoked`);
+    expect(() => admin.actingAs(issued.id)).toThrow('there is no token');
+  });
+
   test('go with the token they came from, and are not made of one that is gone', async () => {
     const { id, storage } = made({});
     const issued = await storage.issueJobToken('J1', 60);
