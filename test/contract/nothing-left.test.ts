@@ -3,8 +3,10 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
+import { derivedId } from '../../src/base/ids.ts';
 import { connectContainerd } from '../../src/containerd/client.ts';
 import { createLease, deleteLease } from '../../src/containerd/lease.ts';
+import { createNetworks } from '../../src/runtime/network/networks.ts';
 import { drain } from '../support/content.ts';
 import { expectNothingLeft, leftovers } from '../support/nothing-left.ts';
 
@@ -42,4 +44,24 @@ test('leases, open ingests, active snapshots and temporary directories count as 
   await expectNothingLeft(place);
   await rm(tempDirectory, { recursive: true });
   containerd.close();
+});
+
+test('networks of containers count as left', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'componentd-test-left-'));
+  const networks = { directory: join(folder, 'network'), subnet: `10.218.${process.pid % 250}.0/24` };
+  const place = {
+    address: inject('containerdAddress'),
+    namespace: `left-${randomUUID()}`,
+    cgroupPrefix: '/componentd-nobody',
+    tempDirectory: folder,
+    networks,
+  };
+  const plugins = { pluginDirectories: ['/usr/lib/cni', '/opt/cni/bin'] };
+  const made = createNetworks({ ...networks, ...plugins, nameServers: [], bridgeAllow: [], noInternetAllow: [] });
+  const id = derivedId(folder);
+  await made.attach({ id, mode: 'bridge', policy: 'compatible' });
+  await expect(expectNothingLeft(place)).rejects.toThrow(/left behind in namespace left-/);
+  await made.detach(id);
+  await expectNothingLeft(place);
+  await rm(folder, { recursive: true });
 });
