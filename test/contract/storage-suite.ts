@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ColumnType, ColumnTypes } from '../../src/base/column-types.ts';
+import { baseTypes, type ColumnType, type ColumnTypes, canonicalValue } from '../../src/base/column-types.ts';
 import { UserError } from '../../src/base/errors.ts';
 import type {
   Commit,
@@ -513,6 +513,40 @@ export function storageSuite(name: string, start: () => Promise<StorageUnderTest
           expect(error.problems).toMatchObject([{ source: 'source.csv', line: 3, column: at }]);
         }
         expect(await exported(destination)).toBe(before);
+      });
+
+      test('give canonical values back byte for byte', async () => {
+        const type = fc.record({ base: fc.constantFrom(...baseTypes), nullable: fc.boolean() });
+        const text = fc.oneof(
+          fc.bigInt({ min: -(10n ** 37n), max: 10n ** 37n }).map(String),
+          fc.double().map(String),
+          fc
+            .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') })
+            .map((date) => date.toISOString()),
+          fc.constantFrom('true', 'no', '007', '1.50', '2024-02-29', ''),
+        );
+        const column = fc.tuple(type, fc.array(text, { minLength: 4, maxLength: 4 }));
+        await fc.assert(
+          fc.asyncProperty(fc.array(column, { minLength: 1, maxLength: 4 }), async (columns) => {
+            const destination = newTable();
+            const names = columns.map((_, index) => `c${index}`);
+            const values = columns.map(([one, texts]) => {
+              const fitting = texts
+                .flatMap((value) => canonicalValue(one)(value) ?? [])
+                .filter((value) => value !== '');
+              return fitting.length === 0 ? undefined : fitting;
+            });
+            const rows = [0, 1, 2, 3].map((row) => values.map((fitting) => fitting?.[row % fitting.length] ?? ''));
+            const brought = columns.map(([one], index) => [
+              names[index],
+              { ...one, nullable: one.nullable || values[index] === undefined },
+            ]);
+            const csv = canonical([names, ...rows]);
+            await load(csv, { destination, typing: typed({ types: Object.fromEntries(brought) }) });
+            expect(await exported(destination)).toBe(csv);
+          }),
+          { numRuns: 25 },
+        );
       });
 
       test('merge by the value, not by how it is written', async () => {

@@ -39,7 +39,8 @@ class TypedColumn implements ValueSink {
   readonly #canonical: Canonical;
   /** In bytes: beyond it nothing has to be kept to know that a value does not fit. */
   readonly #longest: number;
-  #pieces: Buffer[] = [];
+  /** The value that is being read. */
+  #text = Buffer.allocUnsafe(64);
   #bytes = 0;
 
   constructor(column: string, type: ColumnType, emptyIsNull: boolean) {
@@ -51,24 +52,26 @@ class TypedColumn implements ValueSink {
   }
 
   append(source: Uint8Array, from: number, to: number): void {
-    this.#bytes += to - from;
-    // The scanner's buffer is used again.
-    this.#pieces.push(Buffer.from(source.subarray(from, to)));
-    if (this.#bytes > this.#longest) this.#refuse(Buffer.concat(this.#pieces).toString('utf8'));
+    const length = this.#bytes + to - from;
+    if (length > this.#text.length) {
+      const grown = Buffer.allocUnsafe(2 * length);
+      this.#text.copy(grown, 0, 0, this.#bytes);
+      this.#text = grown;
+    }
+    this.#text.set(source.subarray(from, to), this.#bytes);
+    this.#bytes = length;
+    if (length > this.#longest) this.#refuse(this.#text.toString('utf8', 0, length));
   }
 
   endValue(): void {
-    const [first] = this.#pieces;
-    const text =
-      this.#pieces.length === 1 ? (first as Buffer).toString('utf8') : Buffer.concat(this.#pieces).toString('utf8');
-    this.#pieces = [];
-    this.#bytes = 0;
+    const text = this.#text.toString('utf8', 0, this.#bytes);
     const isNull = text === '' && this.#type.base !== 'STRING';
     if (isNull && !(this.#type.nullable && this.#emptyIsNull)) this.#refuse(text);
     const canonical = isNull ? '' : (this.#canonical(text) ?? this.#refuse(text));
-    const bytes = Buffer.from(canonical);
-    this.#values.append(bytes, 0, bytes.length);
+    const bytes = canonical === text ? this.#text : Buffer.from(canonical);
+    this.#values.append(bytes, 0, canonical === text ? this.#bytes : bytes.length);
     this.#values.endValue();
+    this.#bytes = 0;
   }
 
   take(): Buffer {
