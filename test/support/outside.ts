@@ -23,6 +23,9 @@ export const outside = {
 /** The node's own address on the cable to that machine. */
 export const nodeAddress = `198.51.100.${4 * own + 1}`;
 
+/** Another one of the node, as agents of clouds use it to give secrets to the containers of their own. */
+export const nodeMetadata = `169.254.170.${own + 1}`;
+
 export interface Outside extends AsyncDisposable {
   /** Of the machine: `address` answers by HTTP with the address of who asks. */
   readonly url: (address: string, port?: number) => string;
@@ -57,6 +60,7 @@ export async function openOutside(): Promise<Outside> {
     const inside = (...args: string[]) => run('nsenter', ['--net', '--target', String(server.pid), 'ip', ...args]);
     await run('ip', ['link', 'add', here, 'type', 'veth', 'peer', 'name', there, 'netns', String(server.pid)]);
     await run('ip', ['addr', 'add', `${nodeAddress}/30`, 'dev', here]);
+    await run('ip', ['addr', 'add', `${nodeMetadata}/32`, 'dev', here]);
     await run('ip', ['link', 'set', here, 'up']);
     await inside('link', 'set', there, 'up');
     await inside('addr', 'add', `${outside.server}/30`, 'dev', there);

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { chainPrefix, namespacePath } from '../../../src/runtime/network/places.ts';
 import type { ContainerRequest } from '../../../src/runtime/types.ts';
 import { networkLeftovers } from '../../support/networks.ts';
-import { nodeAddress, type Outside, openOutside, outside } from '../../support/outside.ts';
+import { nodeAddress, nodeMetadata, type Outside, openOutside, outside } from '../../support/outside.ts';
 import { type Box, openBox, removeAndRead, runToEnd, untilSaid } from './box.ts';
 
 const { server, other, internal, metadata, port, otherPort } = outside;
@@ -52,7 +52,8 @@ async function answers(places: readonly string[], change: Ways): Promise<readonl
 }
 
 const gateway = (): string => box.networks.subnet.replace('.0/24', '.1');
-const ofNode = (): string[] => ['127.0.0.1', nodeAddress, gateway()].map((address) => `${address}:${beside.nodePort}`);
+const ofNode = (): string[] =>
+  ['127.0.0.1', nodeAddress, nodeMetadata, gateway()].map((address) => `${address}:${beside.nodePort}`);
 const fromNode = `from ${nodeAddress}`;
 
 describe('what a container reaches', () => {
@@ -60,25 +61,37 @@ describe('what a container reaches', () => {
 
   it('on bridge: other machines, as the node; no link-local address, and nothing of the node', async () => {
     const found = await answers([...places, ...ofNode()], { network: 'bridge' });
-    expect(found).toEqual([fromNode, fromNode, fromNode, '', '', '', '']);
+    expect(found).toEqual([fromNode, fromNode, fromNode, '', '', '', '', '']);
   });
 
   it('on a hardened bridge: of private addresses only those that are listed', async () => {
     const all = [...places, `${internal}:${otherPort}`, ...ofNode()];
     const found = await answers(all, { network: 'bridge', policy: 'hardened' });
-    expect(found).toEqual([fromNode, fromNode, '', '', fromNode, '', '', '']);
+    expect(found).toEqual([fromNode, fromNode, '', '', fromNode, '', '', '', '']);
   });
 
   it('on no-internet: what is listed', async () => {
     const all = [...places, `${internal}:${otherPort}`, ...ofNode()];
-    expect(await answers(all, { network: 'no-internet' })).toEqual(['', '', fromNode, '', '', '', '', '']);
+    expect(await answers(all, { network: 'no-internet' })).toEqual(['', '', fromNode, '', '', '', '', '', '']);
   });
 
   it('on none: only itself', async () => {
-    expect(await answers([...places, ...ofNode()], { network: 'none' })).toEqual(Array(7).fill(''));
+    expect(await answers([...places, ...ofNode()], { network: 'none' })).toEqual(Array(8).fill(''));
     const self = '(busybox nc -l -p 8080 -w 5 &) ; busybox sleep 0.2; echo hello | busybox nc -w 2 127.0.0.1 8080';
     const { stdout } = await runToEnd(box, await box.script(`${self}; ls /sys/class/net`));
     expect(stdout.split('\n').sort()).toEqual(['', 'hello', 'lo']);
+  });
+
+  it('nothing through an address of the node behind which another container runtime publishes a port', async () => {
+    const published = `-p tcp -d ${nodeAddress} --dport 9 -j DNAT --to-destination ${server}:${port}`.split(' ');
+    await run('iptables', ['--wait', '-t', 'nat', '-A', 'PREROUTING', ...published]);
+    try {
+      for (const network of ['bridge', 'no-internet'] as const) {
+        expect(await answers([`${nodeAddress}:9`], { network })).toEqual(['']);
+      }
+    } finally {
+      await run('iptables', ['--wait', '-t', 'nat', '-D', 'PREROUTING', ...published]);
+    }
   });
 
   it('of the node what is listed by address and port, and not by a range', async () => {
