@@ -3,12 +3,14 @@ import { findRelease, type ReleaseName, releaseNames } from './test/support/rele
 
 const system = ['test/contract/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/bench/**/*.test.ts'];
 
-/** What containerd has no part in: run once, and not on every release line. */
+/** What does not depend on containerd, though some of it runs a job: run once, on the installed one, and not on every release line. */
 const once = [
   'test/contract/proto.test.ts',
   'test/contract/storage-*.test.ts',
   'test/contract/image/registry.test.ts',
-  'test/e2e/mistakes.test.ts',
+  ...['completion', 'config', 'mistakes', 'screens', 'storage', 'tokens', 'typed', 'upgrade', 'validate'].map(
+    (name) => `test/e2e/${name}.test.ts`,
+  ),
 ];
 
 /** Tests on a private containerd and a registry, which serve all files, one file at a time. */
