@@ -203,6 +203,8 @@ function withNetworks(program: string): string[] {
 }
 
 async function killed(child: ChildProcess): Promise<void> {
+  // It may have done its work and gone by now.
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
