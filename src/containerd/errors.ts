@@ -99,5 +99,7 @@ function messageOf({ code, method, details, address, answered }: Failure): strin
   if (code === 'DEADLINE_EXCEEDED') return `containerd at ${address} did not answer ${method} in time: ${details}`;
   if (!answered)
     return `no connection to containerd at ${address} (${briefly(details)}); start containerd, or name another socket with --address`;
+  if (code === 'UNIMPLEMENTED')
+    return `containerd at ${address} has no ${method}: ${details}; it is too old, or the plugin is in disabled_plugins of its configuration`;
   return `containerd refused ${method}: ${details} (${code})`;
 }

@@ -19,19 +19,21 @@ export interface GrpcProxy extends AsyncDisposable {
 
 export async function startGrpcProxy(daemon: PrivateContainerd): Promise<GrpcProxy> {
   const address = join(daemon.directory, 'proxy.sock');
-  const sessions = new Set<http2.Http2Session>();
+  /** A killed daemon says nothing: connections end without a frame. */
+  const connections = new Set<net.Socket>();
   let upstream: http2.ClientHttp2Session | undefined;
   let server: http2.Http2Server | undefined;
 
-  const keep = <T extends http2.Http2Session>(session: T): T => {
-    sessions.add(session);
-    session.on('error', () => undefined);
-    session.once('close', () => sessions.delete(session));
-    return session;
+  const keep = (connection: net.Socket): net.Socket => {
+    connections.add(connection);
+    connection.on('error', () => undefined);
+    connection.once('close', () => connections.delete(connection));
+    return connection;
   };
   const listen = async (): Promise<void> => {
     server = http2.createServer();
-    server.on('session', keep);
+    server.on('connection', keep);
+    server.on('session', (session) => session.on('error', () => undefined));
     server.on('sessionError', () => undefined);
     server.on('stream', (stream, headers) => {
       stream.on('error', () => undefined);
@@ -41,12 +43,13 @@ export async function startGrpcProxy(daemon: PrivateContainerd): Promise<GrpcPro
   };
   const cut = (): void => {
     server?.close();
-    for (const session of sessions) session.destroy();
+    for (const connection of connections) connection.destroy();
     upstream = undefined;
   };
   const connect = (): http2.ClientHttp2Session => {
     if (upstream === undefined || upstream.destroyed) {
-      upstream = keep(http2.connect('http://localhost', { createConnection: () => net.connect(daemon.address) }));
+      upstream = http2.connect('http://localhost', { createConnection: () => keep(net.connect(daemon.address)) });
+      upstream.on('error', () => undefined);
     }
     return upstream;
   };
