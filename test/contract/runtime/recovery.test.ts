@@ -77,10 +77,11 @@ describe('a process that is killed while it makes a container', () => {
     const program = fileURLToPath(new URL('./creator.ts', import.meta.url));
     const argv = [program, containerd.address, box.client.namespace, containerd.runcRoot, JSON.stringify(request)];
     const creator = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(creator, 'exit');
     await once(creator.stdout, 'data');
     await delay(ms);
     creator.kill('SIGKILL');
-    await once(creator, 'exit');
+    await exited;
     await box.anotherRuntime().remove(request.id);
     expect((await shimsOf(containerd.address)).filter(({ id }) => id === request.id)).toEqual([]);
     expect(await box.anotherRuntime().open(request.id)).toBeUndefined();
