@@ -23,7 +23,7 @@ type Any = ReturnType<typeof anyOf>;
 /** As containerd wants it: in the container record, and the options once more for the task. */
 export interface RuntimeRecord {
   readonly name: string;
-  readonly options: Any;
+  readonly options: Any | null;
 }
 
 const runcShim = 'io.containerd.runc.v2';
@@ -40,7 +40,7 @@ export async function findRuntime(runtime: OciRuntime, searchPath = ''): Promise
   const { name, binary = name, root, shim, configPath } = runtime;
   if (shim !== undefined) {
     await findBinary(shimBinary(shim), runtime, searchPath);
-    return { name: shim, options: anyOf('runtimeoptions.v1.Options', shimOptions(shim, configPath)) };
+    return { name: shim, options: shimOptions(shim, configPath) };
   }
   const binaryName = await findBinary(binary, runtime, searchPath);
   return { name: runcShim, options: anyOf(runcOptions, { binaryName, ...(root && { root }) }) };
@@ -61,8 +61,10 @@ function shimBinary(shim: string): string {
   return ['containerd-shim', ...shim.split('.').slice(-2)].join('-');
 }
 
-function shimOptions(shim: string, configPath: string | undefined) {
-  return configPath === undefined ? {} : { typeUrl: `${shim}.options`, configPath };
+function shimOptions(shim: string, configPath: string | undefined): Any | null {
+  return configPath === undefined
+    ? null
+    : anyOf('runtimeoptions.v1.Options', { typeUrl: `${shim}.options`, configPath });
 }
 
 async function findBinary(binary: string, { name, shim }: OciRuntime, searchPath: string): Promise<string> {
