@@ -44,14 +44,21 @@ interface Making {
 }
 
 async function specOf(engine: Engine, request: ContainerRequest): Promise<RuntimeSpec> {
-  const { cgroups, hardLimits } = await engine.facts();
+  const { cgroups, hardLimits, seesOurMounts } = await engine.facts();
   const user = request.user === 'image' ? await engine.userOf(request.image) : { ...request.user, additionalGids: [] };
   return runtimeSpec(request, user, {
     cgroups,
     hardLimits,
     arch: process.arch,
-    ...(request.network !== 'none' && { networkNamespace: networksOf(engine).namespacePath(request.id) }),
+    ...(request.network !== 'none' && {
+      networkNamespace: pathForDaemon(networksOf(engine).namespacePath(request.id), seesOurMounts),
+    }),
   });
+}
+
+/** A daemon with mounts of its own finds ours through us (proc(5), `/proc/<pid>/root`), for as long as it makes the task. */
+function pathForDaemon(path: string, seesOurMounts: boolean): string {
+  return seesOurMounts ? path : `/proc/${process.pid}/root${path}`;
 }
 
 function tracesOf({ request, spec, runtime }: Making): Traces {

@@ -2,15 +2,24 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Containerd } from '../containerd/client.ts';
 import type { Features } from '../containerd/version.ts';
 
-/**
- * The text of the daemon's `/proc/<pid>/limits`, from which shims and containers inherit theirs; empty when the daemon is not found among
- * the processes of this host.
- */
-export async function limitsOfDaemon(client: Containerd, { tellsPid }: Features): Promise<string> {
+/** What matters to us of the process that is the daemon. */
+export interface Daemon {
+  /** The text of its `/proc/<pid>/limits`, from which shims and containers inherit theirs; empty when it is not found among the processes of this host. */
+  readonly limits: string;
+  /** Whether it sees what we mount; it is taken to do so when it is not found. */
+  readonly seesOurMounts: boolean;
+}
+
+export async function findDaemon(client: Containerd, { tellsPid }: Features): Promise<Daemon> {
   const told = tellsPid ? [(await client.call('Introspection.Server', {})).pid] : pidsNamedContainerd();
   const socket = listeningSocket(client.address);
   const daemon = told.find((pid) => socket !== undefined && holdsSocket(pid, socket));
-  return daemon === undefined ? '' : (read(`/proc/${daemon}/limits`) ?? '');
+  if (daemon === undefined) return { limits: '', seesOurMounts: true };
+  const mounts = linkAt(`/proc/${daemon}/ns/mnt`);
+  return {
+    limits: read(`/proc/${daemon}/limits`) ?? '',
+    seesOurMounts: mounts === undefined || mounts === linkAt('/proc/self/ns/mnt'),
+  };
 }
 
 /** containerd 1.6 does not tell its pid. Read at one go: a thousand small files one by one cost less than a thousand turns of the event loop. */

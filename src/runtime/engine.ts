@@ -5,7 +5,7 @@ import { type ContainerdVersion, probe } from '../containerd/version.ts';
 import type { ReadyImage } from '../image/types.ts';
 import { type ResolvedUser, resolveUser } from '../image/user.ts';
 import { type Cgroups, detectCgroups } from './cgroups.ts';
-import { limitsOfDaemon } from './daemon-limits.ts';
+import { findDaemon } from './daemon-limits.ts';
 import { createNetworks } from './network/networks.ts';
 import type { NetworkSettings, Networks } from './network/types.ts';
 import { findRuntime, type OciRuntime, type RuntimeRecord } from './oci-runtime.ts';
@@ -47,6 +47,8 @@ export interface Facts {
   readonly cgroups: Cgroups;
   /** What containers inherit. */
   readonly hardLimits: HardLimits;
+  /** Whether the daemon is in our mount namespace. */
+  readonly seesOurMounts: boolean;
 }
 
 export function createEngine(client: Containerd, options: RuntimeOptions): Engine {
@@ -92,11 +94,8 @@ function rememberUsers(client: Containerd): Engine['userOf'] {
 
 async function findFacts(client: Containerd, version: ContainerdVersion | undefined): Promise<Facts> {
   const [{ features }, cgroups] = await Promise.all([version ?? probe(client), detectCgroups()]);
-  return { features, cgroups, hardLimits: await inheritedLimits(client, features) };
-}
-
-/** What a container inherits: the daemon's limits, and never more than our own. */
-async function inheritedLimits(client: Containerd, features: Facts['features']): Promise<HardLimits> {
-  const [own, theirs] = await Promise.all([readFile('/proc/self/limits', 'utf8'), limitsOfDaemon(client, features)]);
-  return lowestOf(parseHardLimits(own), parseHardLimits(theirs));
+  const [own, daemon] = await Promise.all([readFile('/proc/self/limits', 'utf8'), findDaemon(client, features)]);
+  // What a container inherits: the daemon's limits, and never more than our own.
+  const hardLimits = lowestOf(parseHardLimits(own), parseHardLimits(daemon.limits));
+  return { features, cgroups, hardLimits, seesOurMounts: daemon.seesOurMounts };
 }

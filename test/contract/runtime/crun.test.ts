@@ -52,6 +52,15 @@ describe.skipIf(isMissing && !isEverythingRequired)(`crun${isMissing ? ' (skippe
     expect(finished).toMatchObject({ code: 0, stdout: '4096\n0\n' });
   });
 
+  it('has a network, although this daemon does not see our mounts', async () => {
+    const text = 'busybox tail -n 1 /etc/hosts; ls /sys/class/net; cat /proc/sys/net/ipv4/ip_unprivileged_port_start';
+    const finished = await runToEnd(box, await box.script(text, { network: 'bridge' }));
+    expect(finished).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^10\.214\.\d+\.\d+\t\w+\neth0\nlo\n0\n$/),
+    });
+  });
+
   it('stops with a grace, and without', async () => {
     const started = async (text: string) => {
       const request = await box.script(text);

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { chainPrefix, namespacePath } from '../../../src/runtime/network/places.ts';
 import type { ContainerRequest } from '../../../src/runtime/types.ts';
+import { startContainerd } from '../../support/containerd.ts';
 import { networkLeftovers } from '../../support/networks.ts';
 import { nodeAddress, nodeMetadata, type Outside, openOutside, outside } from '../../support/outside.ts';
 import { type Box, openBox, removeAndRead, runToEnd, untilSaid } from './box.ts';
@@ -204,6 +205,18 @@ describe('containers', () => {
     const text = 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start';
     expect((await runToEnd(box, await box.script(text, { network: 'bridge' }))).stdout).toBe('0\n');
   });
+});
+
+it('a daemon that does not see our mounts finds the namespace all the same', async () => {
+  const containerd = await startContainerd(undefined, { withoutHybrid: true });
+  const special = await openBox({ ...containerd, networks: box.networks });
+  try {
+    const { stdout } = await runToEnd(special, await special.script('ls /sys/class/net', { network: 'bridge' }));
+    expect(stdout).toBe('eth0\nlo\n');
+  } finally {
+    await special.close();
+    await containerd.stop();
+  }
 });
 
 describe('many containers', () => {
