@@ -117,11 +117,10 @@ describe('names that are not known', () => {
 
   test('of an input table are found before any container runs', async () => {
     const site = await withMain();
-    const { code, result, lines } = await site.script('echo ran', {
-      storage: { input: { tables: [{ source: 'in.c-no.such', destination: 'x' }] } },
-    });
-    expect({ code, message: result.message }).toEqual({ code: 1, message: expect.stringContaining('in.c-no.such') });
-    expect(lines.filter(({ type }) => type === 'stage')).toEqual([]);
+    const tables = ['in.c-no.such', 'in.c-no.other'].map((source) => ({ source }));
+    const error = await refusal(site, { component: 'test.main', configData: { storage: { input: { tables } } } });
+    expect(error.message).toMatch(/in\.c-no\.such.*in\.c-no\.other/);
+    expect(paths(error)).toEqual([0, 1].map((index) => `container.storage.input.tables.${index}.source`));
   });
 });
 
@@ -130,7 +129,7 @@ describe('configurations', () => {
     const site = await withMain();
     const configuration = { storage: { input: { tables: [{ source: 'in.c-a.b', foo: 1 }] } } };
     const path = 'container.storage.input.tables.0.foo';
-    expect(paths(await refusal(site, { component: 'test.main', configData: configuration }))).toEqual([path]);
+    expect(paths(await refusal(site, { component: 'test.main', configData: configuration }))).toContain(path);
     const set = await site.run(['config', 'set', 'test.main', '1', '-'], { input: JSON.stringify(configuration) });
     expect({ code: set.code, stderr: set.stderr }).toEqual({ code: 1, stderr: expect.stringContaining(path) });
     expect((await site.ask(['config', 'ls'])).configurations).toEqual([]);
@@ -237,33 +236,6 @@ describe('the command line', () => {
     const { code, stderr } = await (await tenant.site()).run(args);
     expect(code).toBe(64);
     expect(stderr).toContain(named);
-  });
-
-  test('every verb explains itself with an example', async () => {
-    const site = await tenant.site();
-    const help = async (...verb: string[]): Promise<string> => {
-      const { code, stdout } = await site.run([...verb, '--help']);
-      expect(code).toBe(0);
-      return stdout;
-    };
-    const verbsOf = (text: string): string[] =>
-      [...(text.split('Commands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(
-        ([, name]) => name ?? '',
-      );
-    const seen: string[] = [];
-    for (const verb of verbsOf(await help()).filter((name) => name !== 'help')) {
-      const text = await help(verb);
-      const below = verbsOf(text.split('Example')[0] ?? '').filter((name) => name !== 'help');
-      for (const path of below.length === 0 ? [[verb]] : below.map((name) => [verb, name])) {
-        const lines = (await help(...path)).split(/^(?:Examples?|Start here):$/m)[1] ?? '';
-        expect(lines, path.join(' ')).toContain(`componentd ${path.join(' ')}`);
-        seen.push(path.join(' '));
-      }
-    }
-    expect(seen).toEqual(
-      expect.arrayContaining(['init', 'run', 'resume', 'plan', 'sweep', 'image pull', 'storage import', 'config set']),
-    );
-    expect(seen.length).toBeGreaterThanOrEqual(18);
   });
 
   test('a project, a file and a table that are not there are named', async () => {

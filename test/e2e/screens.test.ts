@@ -66,6 +66,7 @@ test('every verb has a case, its help has an example, and an unknown flag is a w
       stdout: expect.stringMatching(/\nExamples?:\n {2}\S/),
     });
     expect(help.stdout.endsWith('\n')).toBe(true);
+    expect(help.stdout.split(/^Examples?:$/m)[1], verb).toContain(`componentd ${verb} `.trimEnd());
     const unknown = await site.run([...(cases[verb]?.().args ?? words), '--nonsense']);
     expect({ verb, ...unknown }).toMatchObject({
       code: 64,
