@@ -146,7 +146,8 @@ lines"; echo 2 > 'out/files/quo"te '"'"' $x'; echo 3 > out/files/žluť; echo 4 
     const ran = await here.run('cd out/files; seq 1 20000 | xargs -n 500 touch');
     expect(ran.result.output.files).toHaveLength(20_000);
     expect(ran.peakMemoryBytes).toBeLessThan(250e6);
-  });
+    // It takes its time beside another run.
+  }, 180_000);
 
   test('more than 100,000 entries, and a manifest beyond 16 MiB, are refused', async () => {
     const here = await trap();
