@@ -125,6 +125,23 @@ describe('a Docker archive', () => {
     expect(same?.chainId).toBe(image?.chainId);
   });
 
+  test('that is cut off anywhere is refused by its name, from a file and from a stream', async () => {
+    const noise = randomBytes(400_000).toString('base64');
+    const built = await buildImage({ layers: [{ 'etc/noise': noise }], config: {}, name: 'demo/oci:1' }, archive);
+    const source = join(place.directory, 'docker.tar');
+    await run('skopeo', ['copy', `oci-archive:${archive}:demo/oci:1`, `docker-archive:${source}:demo/cut:1`]);
+    expect(built.layers).toHaveLength(1);
+    const whole = await readFile(source);
+    for (const part of [0, 0.001, 0.1, 0.5, 0.9]) {
+      const bytes = whole.subarray(0, Math.floor(whole.length * part));
+      const cut = join(place.directory, 'cut.tar');
+      await writeFile(cut, bytes);
+      const refused = { class: 'user', message: expect.stringContaining(cut) };
+      await expect(importImage(cut, 'demo/cut:1'), `${part}`).rejects.toMatchObject(refused);
+      await expect(importImage(Readable.from([bytes]), 'demo/cut:1')).rejects.toBeInstanceOf(UserError);
+    }
+  });
+
   async function packed(layout: string, built: BuiltImage): Promise<string> {
     const index: [string, TarEntry] = ['index.json', await readFile(join(layout, 'index.json'))];
     return writeTar([...blobsOf(layout, built), index], join(place.directory, 'oci.tar'));
