@@ -139,10 +139,14 @@ async function openContainer(wanted: Wanted, context: JobContext): Promise<Conta
   const id = containerIdOf(wanted, journal);
   scope.own(containerName(stage), () => discardContainer(engine.runtime, id));
   if (!context.resumed) return await engine.runtime.create(containerRequest(id, wanted, context));
+  if (journal.find('transition', startingNote(wanted)) === undefined) {
+    // It has done nothing yet, and a containerd that was restarted may be about to undo it: a new one is sure to be there.
+    await discardContainer(engine.runtime, id);
+    return await createAgain(wanted, context);
+  }
   const left = await engine.runtime.open(id);
-  if (left !== undefined) return left;
-  if (journal.find('transition', startingNote(wanted)) !== undefined) throw goneContainer(stage);
-  return await createAgain(wanted, context);
+  if (left === undefined) throw goneContainer(stage);
+  return left;
 }
 
 async function createAgain(wanted: Wanted, context: JobContext): Promise<Container> {

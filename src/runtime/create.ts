@@ -3,6 +3,7 @@ import { InfrastructureError } from '../base/errors.ts';
 import { anyOfJson, specType } from '../containerd/any.ts';
 import { isAlreadyExists } from '../containerd/errors.ts';
 import { createSandbox } from '../containerd/sandbox.ts';
+import { prepareSnapshot } from '../containerd/snapshot.ts';
 
 import type { Engine } from './engine.ts';
 import { writeEtcFiles } from './etc-files.ts';
@@ -110,7 +111,7 @@ async function createSnapshot({ engine, request, runtime }: Making): Promise<Roo
   const { client, snapshotter } = engine;
   const { id, image, labels } = request;
   const { features } = await engine.facts();
-  const prepared = client.call('Snapshots.Prepare', { snapshotter, key: id, parent: image.chainId, labels });
+  const prepared = prepareSnapshot(client, { snapshotter, key: id, parent: image.chainId, labels });
   await settled([
     prepared,
     // Keeps the exit status of a task that ends while containerd is down.
