@@ -66,5 +66,7 @@ test('after a deadline the message names the method and the socket', () => {
 
 test('a method that the daemon does not have says what may be the matter with the daemon', () => {
   const { message } = new ContainerdError({ ...failure, code: 'UNIMPLEMENTED', details: 'unknown service X' });
-  expect(message).toMatch(/at \/run\/c\.sock has no Tasks\.Get: unknown service X; it is too old, or .*disabled_plugins/);
+  expect(message).toMatch(
+    /at \/run\/c\.sock has no Tasks\.Get: unknown service X; it is too old, or .*disabled_plugins/,
+  );
 });
