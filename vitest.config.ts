@@ -29,6 +29,8 @@ function onContainerd(
       ...(release && { env: { COMPONENTD_TEST_RELEASE: release, ...(found && { PATH: found.path }) } }),
       globalSetup: ['test/support/global-setup.ts'],
       fileParallelism: false,
+      // Real daemons on a machine that may be busy: what passes at the second try is told as retried. The unit tests get one try.
+      retry: 1,
       testTimeout: 60_000,
       hookTimeout: 120_000,
     },
