@@ -7,8 +7,11 @@ import { derivedId } from '../../src/base/ids.ts';
 import { connectContainerd } from '../../src/containerd/client.ts';
 import { createLease, deleteLease } from '../../src/containerd/lease.ts';
 import { createNetworks } from '../../src/runtime/network/networks.ts';
+import { useAlone } from '../support/alone.ts';
 import { drain } from '../support/content.ts';
 import { expectNothingLeft, leftovers } from '../support/nothing-left.ts';
+
+useAlone('networks');
 
 test('leases, open ingests, active snapshots and temporary directories count as left, committed snapshots do not', async () => {
   const tempDirectory = await mkdtemp(join(tmpdir(), 'componentd-test-left-'));

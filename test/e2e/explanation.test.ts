@@ -172,7 +172,7 @@ describe('a failure explains itself: ', () => {
 describe('the last lines', () => {
   test('are ten of both streams, hold no secret, and are cut where they are long', async () => {
     const site = await withMain();
-    const script = `for i in $(seq 1 30); do echo "line $i"; done; echo "with s3cr3t-value" >&2; printf '%1000s\\n' x | tr ' ' 'x'; sleep 0.3; exit 2`;
+    const script = `for i in $(seq 1 30); do echo "line $i"; done; sleep 0.5; echo "with s3cr3t-value" >&2; printf '%1000s\\n' x | tr ' ' 'x'; sleep 0.3; exit 2`;
     const { result } = await site.script(script, { parameters: shell(script, { '#token': 's3cr3t-value' }) });
     const { lastLines } = result.explanation;
     expect(lastLines).toHaveLength(10);

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { useAlone } from '../support/alone.ts';
 import { shell } from '../support/components.ts';
 import { networkLeftovers } from '../support/networks.ts';
 import { nodeAddress, type Outside, openOutside, outside } from '../support/outside.ts';
 import { networksOf, type Site, useTenant } from '../support/site.ts';
+
+useAlone('networks');
 
 const tenant = useTenant(import.meta.filename);
 const place = networksOf(tenant.name);

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { useAlone } from '../../support/alone.ts';
 import { type PrivateContainerd, startContainerd } from '../../support/containerd.ts';
 import { isEverythingRequired } from '../../support/releases.ts';
 import { type Box, openBox, removeAndRead, runToEnd, untilSaid } from './box.ts';
@@ -16,6 +17,8 @@ function hasCrun(): boolean {
     return false;
   }
 }
+
+useAlone('networks');
 
 describe.skipIf(isMissing && !isEverythingRequired)(`crun${isMissing ? ' (skipped: it is not installed)' : ''}`, () => {
   let containerd: PrivateContainerd;

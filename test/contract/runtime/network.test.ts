@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { chainPrefix, namespacePath } from '../../../src/runtime/network/places.ts';
 import type { ContainerRequest } from '../../../src/runtime/types.ts';
+import { useAlone } from '../../support/alone.ts';
 import { startContainerd } from '../../support/containerd.ts';
 import { networkLeftovers } from '../../support/networks.ts';
 import { nodeAddress, nodeMetadata, type Outside, openOutside, outside } from '../../support/outside.ts';
@@ -10,6 +11,8 @@ import { type Box, openBox, removeAndRead, runToEnd, untilSaid } from './box.ts'
 
 const { server, other, internal, metadata, port, otherPort } = outside;
 const run = promisify(execFile);
+
+useAlone('networks');
 
 let box: Box;
 let beside: Outside;
