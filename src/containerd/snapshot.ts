@@ -1,5 +1,10 @@
+import { sleep } from '../base/abort.ts';
 import type { Containerd, RequestOf, ResponseOf } from './client.ts';
 import { hasCode } from './errors.ts';
+
+/** Others tidy up and prepare at the same time: seven tries in about a second. */
+const firstPauseMs = 10;
+const longestPauseMs = 640;
 
 /**
  * `Snapshots.Prepare` also on a containerd that was killed in the middle of one: it may have left a directory that its database does not
@@ -9,13 +14,14 @@ export async function prepareSnapshot(
   containerd: Containerd,
   request: RequestOf<'Snapshots.Prepare'>,
 ): Promise<ResponseOf<'Snapshots.Prepare'>> {
-  try {
-    return await containerd.call('Snapshots.Prepare', request);
-  } catch (error) {
-    if (!hasCode(error, 'UNKNOWN')) throw error;
-    const isTidy = await tidyUp(containerd, request.snapshotter ?? '');
-    if (!isTidy) throw error;
-    return await containerd.call('Snapshots.Prepare', request);
+  for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
+    try {
+      return await containerd.call('Snapshots.Prepare', request);
+    } catch (error) {
+      const isWorthIt = hasCode(error, 'UNKNOWN') && pauseMs <= longestPauseMs;
+      if (!isWorthIt || !(await tidyUp(containerd, request.snapshotter ?? ''))) throw error;
+    }
+    await sleep(pauseMs);
   }
 }
 

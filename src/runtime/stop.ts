@@ -36,8 +36,8 @@ export async function stopTask(client: Containerd, request: StopRequest): Promis
   if (endedInGrace !== true) await kill(client, request);
 
   const deadline = Date.now() + boundMs;
-  if ((await within(ended, boundMs)) !== true) throw stuck(id, 'its init process does not end');
-  await untilEmpty(request, deadline);
+  if ((await within(ended, boundMs)) === true) await untilEmpty(request, deadline);
+  else if (!(await isEmptied(request))) throw stuck(id, 'its init process does not end');
 }
 
 /** An OCI runtime that cannot kill is done without: every process of the cgroup gets the signal from us. */
@@ -48,6 +48,11 @@ async function kill(client: Containerd, { id, cgroups, cgroup }: StopRequest): P
     if (cgroup === undefined) throw error;
     await killProcesses(cgroups, cgroup, boundMs);
   }
+}
+
+/** A containerd that was restarted may never tell the exit of a task that nobody started; its cgroup does. */
+async function isEmptied({ cgroups, cgroup }: StopRequest): Promise<boolean> {
+  return cgroup !== undefined && (await killProcesses(cgroups, cgroup, boundMs));
 }
 
 async function isDone(work: Promise<unknown>): Promise<boolean> {
