@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { derivedId } from '../../../src/base/ids.ts';
 import { check } from '../../../src/runtime/network/cni.ts';
 import { rulesDiffer } from '../../../src/runtime/network/iptables.ts';
@@ -103,18 +103,14 @@ describe('networks', () => {
     const prefix = chainPrefix(settings.directory);
     await run('iptables', ['--wait', '-F', `${prefix}FWD`]);
     await run('iptables', ['--wait', '-D', 'INPUT', '-j', `${prefix}IN`]);
-    await run('iptables', ['--wait', '-I', 'FORWARD', '-s', '203.0.113.77', '-j', 'ACCEPT']);
+    const others = ['FORWARD', '-s', `203.0.113.${1 + (process.pid % 250)}/32`, '-j', 'ACCEPT'];
+    await run('iptables', ['--wait', '-I', ...others]);
+    onTestFinished(() => void execFileSync('iptables', ['--wait', '-D', ...others]));
     await networks.attach(bridge('b'));
     await networks.detach(idOf('b'));
     expect(await networkLeftovers(settings)).toEqual(before);
     const { stdout } = await run('iptables', ['--wait', '-S', 'FORWARD']);
-    // Other runs on this machine have rules, too.
-    const known = new RegExp(`${prefix}|203[.]0[.]113[.]77`);
-    expect(stdout.split('\n').filter((rule) => known.test(rule))).toEqual([
-      `-A FORWARD -j ${prefix}FWD`,
-      '-A FORWARD -s 203.0.113.77/32 -j ACCEPT',
-    ]);
-    await run('iptables', ['--wait', '-D', 'FORWARD', '-s', '203.0.113.77', '-j', 'ACCEPT']);
+    expect(stdout.split('\n').slice(1, 3)).toEqual([`-A FORWARD -j ${prefix}FWD`, `-A ${others.join(' ')}`]);
     await networks.detach(idOf('a'));
   });
 
