@@ -141,10 +141,12 @@ lines"; echo 2 > 'out/files/quo"te '"'"' $x'; echo 3 > out/files/žluť; echo 4 
     expect(result.output.files).toHaveLength(2);
   });
 
-  test('20,000 small files beside a table are told by name or all leave, in little memory', async () => {
+  // containerd has no part in it: in full on one line.
+  const many = process.env.COMPONENTD_TEST_RELEASE === '1.6' ? 20_000 : 2_000;
+  test(`${many} small files beside a table are told by name or all leave, in little memory`, async () => {
     const here = await trap();
-    const ran = await here.run('cd out/files; seq 1 20000 | xargs -n 500 touch');
-    expect(ran.result.output.files).toHaveLength(20_000);
+    const ran = await here.run(`cd out/files; seq 1 ${many} | xargs -n 500 touch`);
+    expect(ran.result.output.files).toHaveLength(many);
     expect(ran.peakMemoryBytes).toBeLessThan(250e6);
     // It takes its time beside another run.
   }, 180_000);
