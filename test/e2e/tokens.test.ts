@@ -202,10 +202,10 @@ describe('a job under a second token', () => {
     await setConfig(
       site,
       'test.main',
-      configuration('in.c-open.t', 'out.c-mine.copy', `${script}; echo begun; sleep 4`),
+      configuration('in.c-open.t', 'out.c-mine.copy', `${script}; echo begun; sleep 12`),
     );
     const revoked = await holder(site, ...reader);
-    const expiring = await holder(site, ...reader, '--expires', '5 seconds');
+    const expiring = await holder(site, ...reader, '--expires', '10 seconds');
     const start = ({ env }: Holder) => site.start(['--json', 'run', 'test.main', '--config', '1'], { env });
     const jobs = [start(expiring), start(revoked)];
     await jobs[1]?.line((line) => line.type === 'log' && line.message === 'begun');
