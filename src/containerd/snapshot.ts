@@ -25,12 +25,12 @@ export async function prepareSnapshot(
   }
 }
 
-/** Removes directories that belong to no snapshot, which not every snapshotter can. */
+/** Removes directories that belong to no snapshot. False when this snapshotter cannot; two that tidy up at once disturb each other, and try again. */
 async function tidyUp(containerd: Containerd, snapshotter: string): Promise<boolean> {
   try {
     await containerd.call('Snapshots.Cleanup', { snapshotter });
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return !hasCode(error, 'UNIMPLEMENTED');
   }
 }
