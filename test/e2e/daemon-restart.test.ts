@@ -115,17 +115,23 @@ test('containerd, killed and started again in the middle of a call, costs no job
     });
   const broken: string[] = [];
   for (const cut of await cutsOfAJob(site)) {
-    const attempt = () => survives(site, cut).then(clean);
-    // A kill hits another instant each time. Once in some hundred, on a busy machine, a containerd 2.x does not come to itself: told, and tried again.
-    const first = await attempt().then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (first === undefined) continue;
     const where = `${cut.moment} ${cut.method} ${cut.nth}`;
-    process.stdout.write(`tried again: ${where}: ${first}\n`);
-    await site.run(['sweep']);
-    await attempt().catch((error: unknown) => broken.push(`${where}: ${error}`));
+    // A kill hits another instant each time. One that falls into the start of another stage's task can make a containerd 2.x end that task with
+    // "write exec fifo: broken pipe", which cannot be told from the component's own end yet: each failed try is told, and three are too many.
+    for (let tries = 1; ; tries += 1) {
+      const failure = await survives(site, cut)
+        .then(clean)
+        .then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+      if (failure === undefined) break;
+      process.stdout.write(`try ${tries} failed: ${where}: ${failure}\n`);
+      await site.run(['sweep']);
+      if (tries < 3) continue;
+      broken.push(`${where}: ${failure}`);
+      break;
+    }
   }
   expect(broken).toEqual([]);
 });
