@@ -1,4 +1,4 @@
-import { counted } from '../sinks/format.ts';
+import { counted } from '../base/counted.ts';
 import { listBuckets } from '../storage/local/buckets.ts';
 import { bucketInfo, makeBucket, removeBucket } from '../storage/local/manage-buckets.ts';
 import { tableIds } from '../storage/local/tables.ts';

@@ -1,9 +1,9 @@
+import { counted } from '../base/counted.ts';
 import { exitCodeOf, UserError } from '../base/errors.ts';
 import type { Emit } from '../base/events.ts';
 import { catalogue } from '../job/check/catalogue.ts';
 import type { CheckResult, CheckStatus, Tell } from '../job/check/types.ts';
 import { describeEvent } from '../sinks/describe.ts';
-import { counted } from '../sinks/format.ts';
 import { print, printJson, shown } from './output.ts';
 import { createScreen } from './screen.ts';
 import type { Session } from './session.ts';

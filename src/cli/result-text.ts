@@ -1,5 +1,6 @@
+import { counted } from '../base/counted.ts';
 import type { Explanation, JobResult } from '../job/types.ts';
-import { counted, formatDuration, neutralise } from '../sinks/format.ts';
+import { formatDuration, neutralise } from '../sinks/format.ts';
 import { describeError, print, shown } from './output.ts';
 import type { Session } from './session.ts';
 

@@ -1,7 +1,8 @@
+import { counted } from '../base/counted.ts';
 import type { JournalEntry } from '../base/journal.ts';
 import { formatMemory } from '../base/memory-text.ts';
 import type { RowPlan, StageOutcome, StagePlan } from '../job/types.ts';
-import { counted, formatDuration } from '../sinks/format.ts';
+import { formatDuration } from '../sinks/format.ts';
 import { filesOf, findJob, type SeenJob, seeJob } from './job-status.ts';
 import { describeError, print, printJson, printTable, shown } from './output.ts';
 import { describeExplanation } from './result-text.ts';

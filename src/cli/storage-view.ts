@@ -1,7 +1,8 @@
 import { typeOf, typeText } from '../base/column-types.ts';
+import { counted } from '../base/counted.ts';
 import { UsageError, UserError } from '../base/errors.ts';
 import type { FileInfo, StoredMetadata, TableInfo } from '../job/storage.ts';
-import { counted, formatBytes, truncate } from '../sinks/format.ts';
+import { formatBytes, truncate } from '../sinks/format.ts';
 import { listBuckets } from '../storage/local/buckets.ts';
 import { previewTable, tableIds } from '../storage/local/tables.ts';
 import { print, printJson, printTable, shown } from './output.ts';

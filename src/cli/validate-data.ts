@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { type Problem, UserError } from '../base/errors.ts';
 import { Findings } from '../base/findings.ts';
 import { JsonSyntaxError } from '../base/json.ts';
@@ -9,7 +10,6 @@ import { parseDocument } from '../job/document.ts';
 import { type OutputEntry, sortEntries } from '../job/output-entries.ts';
 import { readFileManifest } from '../job/output-manifest.ts';
 import { plainNameComplaint } from '../job/plain-name.ts';
-import { counted } from '../sinks/format.ts';
 import type { Session } from './session.ts';
 import { checkInputManifest, checkTable, type DataCheck, readManifestText } from './validate-table.ts';
 import { tellValidation } from './validation.ts';

@@ -76,11 +76,6 @@ export function isFailedPrecondition(error: unknown): error is ContainerdError {
   return hasCode(error, 'FAILED_PRECONDITION');
 }
 
-/** The call took longer than its deadline. */
-export function isDeadlineExceeded(error: unknown): error is ContainerdError {
-  return hasCode(error, 'DEADLINE_EXCEEDED');
-}
-
 /** This containerd does not have the service or method. */
 export function isUnimplemented(error: unknown): error is ContainerdError {
   return hasCode(error, 'UNIMPLEMENTED');

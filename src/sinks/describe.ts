@@ -1,6 +1,7 @@
+import { counted } from '../base/counted.ts';
 import type { JobEvent, Level } from '../base/events.ts';
 import { formatMemory } from '../base/memory-text.ts';
-import { counted, formatBytes, formatDuration, neutralise } from './format.ts';
+import { formatBytes, formatDuration, neutralise } from './format.ts';
 
 /** An event in words, safe to show; `undefined` for what is only progress. Log lines read `component | text`. */
 export function describeEvent(event: JobEvent): string | undefined {

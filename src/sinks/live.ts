@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
+import { counted } from '../base/counted.ts';
 import type { JobEvent } from '../base/events.ts';
 import { describeEvent, levelOf, shortDigest } from './describe.ts';
-import { counted, formatBytes, formatDuration, formatTable, neutralise, textWidth, truncate } from './format.ts';
+import { formatBytes, formatDuration, formatTable, neutralise, textWidth, truncate } from './format.ts';
 import { createOutlet } from './outlet.ts';
 import { paint } from './paint.ts';
 import { advance, type LayerProgress, type Progress, startProgress } from './progress.ts';

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { counted } from '../../base/counted.ts';
 import { classify, formatProblem, UserError } from '../../base/errors.ts';
 import { isJsonArray, isJsonObject } from '../../base/json.ts';
 import type { DataDir } from '../data-dir.ts';
@@ -11,7 +12,7 @@ import { mergeTableProperties } from '../table-properties.ts';
 import { parseUsage } from '../usage.ts';
 import type { TrialConfig } from './configuration.ts';
 import { type Listed, listTree } from './listing.ts';
-import { counted, some } from './run-checks.ts';
+import { some } from './run-checks.ts';
 import type { CheckRequest, CheckResult, CheckTools } from './types.ts';
 
 const maxDocumentBytes = 4 * 1024 * 1024;

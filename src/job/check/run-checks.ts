@@ -189,11 +189,6 @@ export function checkProcesses({ trial }: FirstRun): CheckResult {
   };
 }
 
-/** `1 row`, `2 rows`. */
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
 /** At most five of a list, and how many more there are. */
 export function some(list: readonly string[]): string {
   const more = list.length - 5;

@@ -6,7 +6,6 @@ import {
   codeOf,
   hasCode,
   isAlreadyExists,
-  isDeadlineExceeded,
   isFailedPrecondition,
   isNotFound,
   isUnavailable,
@@ -28,7 +27,6 @@ describe('a failure is told by its code', () => {
     ['ALREADY_EXISTS', isAlreadyExists],
     ['UNAVAILABLE', isUnavailable],
     ['FAILED_PRECONDITION', isFailedPrecondition],
-    ['DEADLINE_EXCEEDED', isDeadlineExceeded],
     ['UNIMPLEMENTED', isUnimplemented],
   ] as const)('%s', (code, isIt) => {
     expect(isIt(new ContainerdError({ ...failure, code }))).toBe(true);
