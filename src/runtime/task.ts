@@ -91,14 +91,33 @@ export async function killTask(
 
 const killDeadlineMs = 10_000;
 
-/** Starts a created task; one that runs or has ended was started by an earlier call. @throws InfrastructureError reason `lost` when there is none. */
+/**
+ * Starts a created task; one that runs or has ended was started by an earlier call.
+ * @throws InfrastructureError reason `lost` when there is none, or when nobody can tell whether it ever ran.
+ */
 export async function startTask(client: Containerd, id: string): Promise<void> {
+  let isCutOff = false;
   try {
-    await throughRestart(() => client.call('Tasks.Start', { containerId: id }));
+    await throughRestart(() => client.call('Tasks.Start', { containerId: id }), {
+      onUnavailable: () => {
+        isCutOff = true;
+      },
+    });
   } catch (error) {
     const status = await taskStatus(client, id);
     if (status === undefined) throw lost(id, error);
     if (status === 'created') throw error;
+    // The OCI runtime's own process, which waits to become the container, ends with 1 when the one that lets it go is killed with the daemon.
+    if (isCutOff && (await exitAtOnce(client, id))?.code === 1) throw lost(id, error);
+  }
+}
+
+const atOnceMs = 500;
+
+async function exitAtOnce(client: Containerd, id: string): Promise<TaskExit | undefined> {
+  for (const giveUp = Date.now() + atOnceMs; ; await sleep(firstPauseMs)) {
+    const exit = await exitIfStopped(client, id);
+    if (exit !== undefined || Date.now() > giveUp) return exit;
   }
 }
 
@@ -106,13 +125,17 @@ const restartMs = 10_000;
 const askAgainMs = 100;
 
 /** Repeats a call that may be made twice while there is no connection to the daemon. */
-async function throughRestart(call: () => Promise<unknown>): Promise<void> {
+async function throughRestart(
+  call: () => Promise<unknown>,
+  { onUnavailable }: { readonly onUnavailable?: () => void } = {},
+): Promise<void> {
   for (const giveUp = Date.now() + restartMs; ; ) {
     try {
       await call();
       return;
     } catch (error) {
       if (!isUnavailable(error) || Date.now() > giveUp) throw error;
+      onUnavailable?.();
     }
     await sleep(askAgainMs);
   }

@@ -87,7 +87,7 @@ async function runWithCut(site: Site, { method, moment, nth }: Cut): Promise<Ran
   }
 }
 
-/** The job comes to its result by itself, or says that containerd is away and is resumed. */
+/** The job comes to its result by itself, says that containerd is away and is resumed, or is lost with the start of a task. */
 async function survives(site: Site, cut: Cut): Promise<void> {
   const ran = await runWithCut(site, cut);
   if (ran.code === 0) {
@@ -96,6 +96,11 @@ async function survives(site: Site, cut: Cut): Promise<void> {
   }
   const story = ran.stdout + ran.stderr;
   expect(ran.code, story).toBe(3);
+  // The start itself was cut off: whether the component ever ran is not guessed, and the operator runs the job again.
+  if (ran.lines.at(-1)?.outcome === 'lost') {
+    await expectRight(site, await site.startJob(body).done);
+    return;
+  }
   expect(story).toContain('no connection to containerd');
   const job = ran.lines.find(({ type }) => type === 'job-started')?.job;
   // Before the first answer nothing was begun yet.
@@ -116,8 +121,7 @@ test('containerd, killed and started again in the middle of a call, costs no job
   const broken: string[] = [];
   for (const cut of await cutsOfAJob(site)) {
     const where = `${cut.moment} ${cut.method} ${cut.nth}`;
-    // A kill hits another instant each time. One that falls into the start of another stage's task can make a containerd 2.x end that task with
-    // "write exec fifo: broken pipe", which cannot be told from the component's own end yet: each failed try is told, and three are too many.
+    // A kill hits another instant each time, and on a busy machine now and then one that nobody has met: each failed try is told, and three are too many.
     for (let tries = 1; ; tries += 1) {
       const failure = await survives(site, cut)
         .then(clean)
