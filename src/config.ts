@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { InfrastructureError, type Problem, throwProblems, UserError } from './base/errors.ts';
+import { type ImageSettings, problemsOfImages } from './base/image-settings.ts';
 import { JsonSyntaxError, parseJson, toPlain } from './base/json.ts';
 import { type LimitSettings, problemsOfLimits } from './base/limit-settings.ts';
 import { type NetworkConfig, problemsOfNetworks } from './base/network-settings.ts';
@@ -28,6 +29,8 @@ export interface Config {
   readonly limits: LimitSettings;
   /** Networks of containers. */
   readonly networks: NetworkConfig;
+  /** Where images come from, and what is asked of them. */
+  readonly images: ImageSettings;
   readonly graceMs: number;
   readonly logBacklogBytes: number;
   readonly maxOutputBytes: number;
@@ -75,6 +78,7 @@ const defaults: Omit<Config, 'color' | 'liveView' | 'token' | 'tokenFile' | 'sea
   pidsLimit: 4096,
   limits: {},
   networks: {},
+  images: {},
   graceMs: 30_000,
   logBacklogBytes: 1024 ** 3,
   maxOutputBytes: 100_000_000_000,
@@ -165,6 +169,8 @@ function readConfigFile(path: string | undefined): Partial<typeof defaults> {
       problems.push(...problemsOfLimits(value as object).map((wrong) => ({ source, ...wrong })));
     else if (key === 'networks')
       problems.push(...problemsOfNetworks(value as object).map((wrong) => ({ source, ...wrong })));
+    else if (key === 'images')
+      problems.push(...problemsOfImages(value as object).map((wrong) => ({ source, ...wrong })));
   }
   throwProblems('The configuration of componentd is wrong', problems);
   return plain as Partial<typeof defaults>;

@@ -4,7 +4,7 @@ import { InfrastructureError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import { type Containerd, connectContainerd } from '../containerd/client.ts';
 import { type ContainerdVersion, probe } from '../containerd/version.ts';
-import { createImages } from '../image/images.ts';
+import { createImages, type Images } from '../image/images.ts';
 import type { Engine } from '../job/types.ts';
 import { detectCgroups, emptyCgroups, makeCgroup, removeCgroupParents } from '../runtime/cgroups.ts';
 import { createRuntime } from '../runtime/container.ts';
@@ -73,10 +73,15 @@ function runtimeOf({ runtime: name, runtimes }: Config): OciRuntime {
   return { name, ...(Object.hasOwn(runtimes, name) && runtimes[name]) };
 }
 
+/** The images of the tenant, as the operator wants them had. */
+export function openImages(client: Containerd, { snapshotter }: Config): Images {
+  return createImages(client, { snapshotter });
+}
+
 /** What jobs need of the machine, on this containerd. */
 export function createJobEngine({ client, version }: ConnectedNode, config: Config): Engine {
   const { snapshotter, searchPath, concurrentCreates } = config;
-  const images = createImages(client, { snapshotter });
+  const images = openImages(client, config);
   const cgroups = detectCgroups();
   cgroups.catch(() => undefined);
   return {

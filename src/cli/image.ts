@@ -104,8 +104,7 @@ interface AtImages {
 }
 
 async function withImages(session: Session, work: (at: AtImages) => Promise<void>): Promise<void> {
-  const { openContainerd } = await import('./compose.ts');
-  const { createImages } = await import('../image/images.ts');
+  const { openContainerd, openImages } = await import('./compose.ts');
   const { createScreen } = await import('./screen.ts');
   const { client } = await openContainerd(session.config);
   const { print, printJson } = await import('./output.ts');
@@ -116,7 +115,7 @@ async function withImages(session: Session, work: (at: AtImages) => Promise<void
     else print(text);
   };
   try {
-    await work({ images: createImages(client, { snapshotter: session.config.snapshotter }), emit: screen.emit, tell });
+    await work({ images: openImages(client, session.config), emit: screen.emit, tell });
   } finally {
     await screen.close();
     client.close();

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { UserError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
-import { assembleArchive } from './archive.ts';
+import { assembleArchive } from './archive/import.ts';
 import { assemble, noSource } from './assemble.ts';
 import { withLease } from './leased.ts';
 import { readPresent } from './present.ts';
@@ -47,7 +47,7 @@ async function fromNodeOrRegistry(
     return assemble(client, { ...at, name, target, source: noSource(name, 'Pull the image once more.') });
   }
   at.emit({ type: 'image', image: name, status: 'resolving' });
-  const { Registry } = await import('./registry.ts');
+  const { Registry } = await import('./registry/registry.ts');
   using registry = new Registry({ reference, credentials: undefined, signal: at.signal });
   const resolved = await registry.resolve();
   const image = await assemble(client, {

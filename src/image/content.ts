@@ -3,7 +3,7 @@ import { InfrastructureError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { hasCode, isFailedPrecondition, isNotFound, isUnavailable } from '../containerd/errors.ts';
 import type { Descriptor } from './manifest.ts';
-import { Transient } from './transient.ts';
+import { Transient } from './registry/transient.ts';
 import { ContentWriter, type Ingest } from './writer.ts';
 
 export interface BlobRequest {

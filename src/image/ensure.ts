@@ -39,7 +39,7 @@ export async function ensureImage(
 
   at.emit({ type: 'image', image: reference.name, status: 'resolving' });
   // Only who needs a registry pays for HTTP: its modules take 30 ms to load.
-  const [{ Registry }, { pullImage }] = await Promise.all([import('./registry.ts'), import('./pull.ts')]);
+  const [{ Registry }, { pullImage }] = await Promise.all([import('./registry/registry.ts'), import('./pull.ts')]);
   using registry = new Registry({ reference, credentials: request.credentials, signal: at.signal });
   const target = await registry.resolve();
   const image =

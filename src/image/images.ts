@@ -1,6 +1,6 @@
 import type { Emit } from '../base/events.ts';
 import type { Containerd } from '../containerd/client.ts';
-import type { ImportRequest } from './archive.ts';
+import type { ImportRequest } from './archive/import.ts';
 import { ensureImage } from './ensure.ts';
 import { type ListedImage, listImages, removeImage } from './list.ts';
 import { Turns } from './turns.ts';
@@ -35,7 +35,7 @@ export function createImages(client: Containerd, options: ImagesOptions = {}): I
   return {
     ensure: (request, call) => ensureImage(client, request, { ...call, ...place }),
     import: async (request, call) => {
-      const { importArchive } = await import('./archive.ts');
+      const { importArchive } = await import('./archive/import.ts');
       return importArchive(client, request, { ...call, ...place });
     },
     list: () => listImages(client),

@@ -4,7 +4,7 @@ import { assemble, type BlobSource } from './assemble.ts';
 import { withLease } from './leased.ts';
 import { saveImage } from './record.ts';
 import type { Reference } from './reference.ts';
-import type { Registry, Resolved } from './registry.ts';
+import type { Registry, Resolved } from './registry/registry.ts';
 import type { ReadyImage } from './types.ts';
 import type { Workplace } from './workplace.ts';
 

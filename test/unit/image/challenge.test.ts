@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { parseChallenges } from '../../../src/image/challenge.ts';
+import { parseChallenges } from '../../../src/image/registry/challenge.ts';
 
 const plain = (header: string) =>
   parseChallenges(header).map(({ scheme, params }) => [scheme, Object.fromEntries(params)]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { AddressRefused, addressKind, checkLiteral, guardedLookup } from '../../../src/image/address.ts';
-import { realmProblem } from '../../../src/image/realm.ts';
+import { AddressRefused, addressKind, checkLiteral, guardedLookup } from '../../../src/image/registry/address.ts';
+import { realmProblem } from '../../../src/image/registry/realm.ts';
 
 describe('a token server named by a registry', () => {
   const refused = (registry: string, realm: string, withCredentials = true) =>

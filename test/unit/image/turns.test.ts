@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InfrastructureError } from '../../../src/base/errors.ts';
-import { Transient, withRetries } from '../../../src/image/transient.ts';
+import { Transient, withRetries } from '../../../src/image/registry/transient.ts';
 import { Turns } from '../../../src/image/turns.ts';
 
 const never = new AbortController().signal;

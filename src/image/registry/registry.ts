@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { InfrastructureError, UserError } from '../base/errors.ts';
+import { InfrastructureError, UserError } from '../../base/errors.ts';
+import { invalid } from '../document.ts';
+import { maxManifestBytes } from '../manifest.ts';
+import { apiHost, isDigest, isLoopbackHost, type Reference } from '../reference.ts';
+import type { RegistryCredentials } from '../types.ts';
 import { mediaTypeOf, rangeStart, retryAfter, skip } from './answer.ts';
 import { Authorizer, deniedError } from './auth.ts';
-import { invalid } from './document.ts';
 import { discard, type HttpResponse, readBody, readWhole } from './http.ts';
-import { maxManifestBytes } from './manifest.ts';
-import { apiHost, isDigest, isLoopbackHost, type Reference } from './reference.ts';
 import { Transient, withRetries } from './transient.ts';
 import { Transport } from './transport.ts';
-import type { RegistryCredentials } from './types.ts';
 
 /** What a name resolved to: media type, digest, and the size in bytes of a manifest or an index. */
 export interface Resolved {

@@ -1,9 +1,9 @@
-import { InfrastructureError, UserError } from '../base/errors.ts';
+import { InfrastructureError, UserError } from '../../base/errors.ts';
+import type { RegistryCredentials } from '../types.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { discard, type HttpResponse, readWhole } from './http.ts';
 import { realmProblem } from './realm.ts';
 import { Transient } from './transient.ts';
-import type { RegistryCredentials } from './types.ts';
 
 export interface AuthorizerOptions {
   /** Origin of the registry's API. */

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { Parser, type ReadEntry } from 'tar';
-import { InfrastructureError, UserError } from '../base/errors.ts';
+import { InfrastructureError, UserError } from '../../base/errors.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 

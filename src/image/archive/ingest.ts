@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ReadEntry } from 'tar';
-import { UserError } from '../base/errors.ts';
-import { ulid } from '../base/ids.ts';
-import type { Containerd } from '../containerd/client.ts';
-import { isNotFound } from '../containerd/errors.ts';
-import { archiveName, type Compression, compressionOf, readTar } from './archive-stream.ts';
-import { maxImageBytes, maxManifestBytes } from './manifest.ts';
-import { isDigest } from './reference.ts';
-import { ContentWriter } from './writer.ts';
+import { UserError } from '../../base/errors.ts';
+import { ulid } from '../../base/ids.ts';
+import type { Containerd } from '../../containerd/client.ts';
+import { isNotFound } from '../../containerd/errors.ts';
+import { maxImageBytes, maxManifestBytes } from '../manifest.ts';
+import { isDigest } from '../reference.ts';
+import { ContentWriter } from '../writer.ts';
+import { archiveName, type Compression, compressionOf, readTar } from './stream.ts';
 
 /** A file of an archive that is in the content store now. */
 export interface StoredFile {

@@ -1,4 +1,4 @@
-import { sleep } from '../base/abort.ts';
+import { sleep } from '../../base/abort.ts';
 
 /** A failure of the network or of a server that may pass: worth another try, within bounds. */
 export class Transient extends Error {

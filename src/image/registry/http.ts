@@ -7,8 +7,8 @@ import {
 } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { within } from '../base/abort.ts';
-import { InfrastructureError } from '../base/errors.ts';
+import { within } from '../../base/abort.ts';
+import { InfrastructureError } from '../../base/errors.ts';
 import { AddressRefused } from './address.ts';
 import { Transient } from './transient.ts';
 

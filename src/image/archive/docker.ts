@@ -1,7 +1,7 @@
-import type { Archive, StoredFile } from './archive-ingest.ts';
-import type { Compression } from './archive-stream.ts';
-import { invalid, isObject, optionalText, optionalTexts, parseBounded } from './document.ts';
-import { maxConfigBytes, maxLayers, maxManifestBytes } from './manifest.ts';
+import { invalid, isObject, optionalText, optionalTexts, parseBounded } from '../document.ts';
+import { maxConfigBytes, maxLayers, maxManifestBytes } from '../manifest.ts';
+import type { Archive, StoredFile } from './ingest.ts';
+import type { Compression } from './stream.ts';
 
 /** An image of a `docker save` archive, with the manifest that such archives lack. */
 export interface DockerImage {

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from './reference.ts';
+import { isLoopbackHost } from '../reference.ts';
 
 /**
  * Why a token server that a registry names must not be asked (with credentials, if there are any), or `undefined` when it may be.

@@ -1,9 +1,9 @@
 import { Agent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { InfrastructureError } from '../base/errors.ts';
+import { InfrastructureError } from '../../base/errors.ts';
+import { isLoopbackHost } from '../reference.ts';
 import { type AddressKind, AddressRefused, addressKind, checkLiteral, guardedLookup } from './address.ts';
 import { discard, type HttpResponse, send } from './http.ts';
-import { isLoopbackHost } from './reference.ts';
 import { Transient } from './transient.ts';
 
 export interface TransportRequest {

@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { UserError } from '../base/errors.ts';
-import type { Containerd } from '../containerd/client.ts';
-import { type DockerImage, dockerImages } from './archive-docker.ts';
-import { type Archive, ingestArchive } from './archive-ingest.ts';
-import { archiveName } from './archive-stream.ts';
-import { assemble, noSource } from './assemble.ts';
-import { ensureBlob } from './content.ts';
-import { invalid } from './document.ts';
-import { withLease } from './leased.ts';
-import { type Descriptor, type IndexEntry, parseManifest } from './manifest.ts';
-import { hostPlatform, selectManifest } from './platform.ts';
-import { saveImage } from './record.ts';
-import { parseReference } from './reference.ts';
-import type { ReadyImage } from './types.ts';
-import type { Workplace } from './workplace.ts';
+import { UserError } from '../../base/errors.ts';
+import type { Containerd } from '../../containerd/client.ts';
+import { assemble, noSource } from '../assemble.ts';
+import { ensureBlob } from '../content.ts';
+import { invalid } from '../document.ts';
+import { withLease } from '../leased.ts';
+import { type Descriptor, type IndexEntry, parseManifest } from '../manifest.ts';
+import { hostPlatform, selectManifest } from '../platform.ts';
+import { saveImage } from '../record.ts';
+import { parseReference } from '../reference.ts';
+import type { ReadyImage } from '../types.ts';
+import type { Workplace } from '../workplace.ts';
+import { type DockerImage, dockerImages } from './docker.ts';
+import { type Archive, ingestArchive } from './ingest.ts';
+import { archiveName } from './stream.ts';
 
 export interface ImportRequest {
   /** Path of the archive, or its bytes. */

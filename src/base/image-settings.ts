@@ -1,0 +1,28 @@
+import { isAbsolute } from 'node:path';
+import type { Problem } from './errors.ts';
+import { suggest } from './suggest.ts';
+
+/** What an operator decides about images; everything has a default. */
+export interface ImageSettings {
+  /** Folder with a `hosts.toml` for each registry, as containerd reads it; `/etc/containerd/certs.d` when absent. */
+  readonly hostsDirectory?: string;
+}
+
+type Check = (value: unknown, path: string) => readonly Problem[];
+
+const checks: Readonly<Record<keyof ImageSettings, Check>> = {
+  hostsDirectory: (value, path) =>
+    typeof value === 'string' && isAbsolute(value) ? [] : [{ path, message: 'must be an absolute path' }],
+};
+
+/** Everything that is wrong with the setting `images`, each with its path. */
+export function problemsOfImages(settings: object): readonly Problem[] {
+  return Object.entries(settings).flatMap(([key, value]) => {
+    const path = `images.${key}`;
+    if (Object.hasOwn(checks, key)) return checks[key as keyof ImageSettings](value, path);
+    const names = Object.keys(checks);
+    const meant = suggest(key, names);
+    const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${names.join(', ')}`;
+    return [{ path, message: 'is not a setting of images', hint }];
+  });
+}
