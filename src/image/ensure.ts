@@ -39,8 +39,13 @@ export async function ensureImage(
 
   at.emit({ type: 'image', image: reference.name, status: 'resolving' });
   // Only who needs a registry pays for HTTP: its modules take 30 ms to load.
-  const [{ Registry }, { pullImage }] = await Promise.all([import('./registry/registry.ts'), import('./pull.ts')]);
-  using registry = new Registry({ reference, credentials: request.credentials, signal: at.signal });
+  const [{ Registry }, { pullImage }, { credentialsFor }] = await Promise.all([
+    import('./registry/registry.ts'),
+    import('./pull.ts'),
+    import('./credentials/request.ts'),
+  ]);
+  const credentials = credentialsFor(reference, request.credentials, at.credentials);
+  using registry = new Registry({ reference, credentials, signal: at.signal });
   const target = await registry.resolve();
   const image =
     present?.image.digest === target.digest

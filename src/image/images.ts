@@ -4,7 +4,7 @@ import type { ImportRequest } from './archive/import.ts';
 import { ensureImage } from './ensure.ts';
 import { type ListedImage, listImages, removeImage } from './list.ts';
 import { Turns } from './turns.ts';
-import type { ImageRequest, ReadyImage } from './types.ts';
+import type { CredentialSource, ImageRequest, ReadyImage } from './types.ts';
 import { defaultLimits } from './workplace.ts';
 
 export interface ImageCall {
@@ -28,6 +28,8 @@ export interface ImagesOptions {
   readonly snapshotter?: string;
   /** Bytes on disk that one unpacked layer may take; 64 GiB unless told otherwise. */
   readonly maxLayerBytes?: number;
+  /** Secrets for registries, besides what a request brings along; none when absent. */
+  readonly credentials?: CredentialSource;
 }
 
 export function createImages(client: Containerd, options: ImagesOptions = {}): Images {

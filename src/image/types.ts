@@ -24,9 +24,34 @@ export interface ReadyImage {
   readonly config: ImageConfig;
 }
 
+/** A user's name and password that a request brings along; for `server` only, or for the image's own registry when none is named. */
 export interface RegistryCredentials {
   readonly username: string;
   readonly password: string;
+  /** As people write it: `quay.io`, `https://index.docker.io/v1/`. */
+  readonly server?: string;
+}
+
+/** What a registry is convinced with. Never shown, never written down. */
+export type RegistrySecret =
+  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  /** An OAuth2 refresh token, which the registry's token server takes for an access token. */
+  | { readonly kind: 'identity-token'; readonly token: string }
+  /** A bearer token, sent as it is. */
+  | { readonly kind: 'registry-token'; readonly token: string };
+
+export interface CredentialQuery {
+  /** `host[:port]` that is asked, in lower case and without the port that its scheme implies: `registry-1.docker.io`, a mirror's own. */
+  readonly host: string;
+  /** Repository within it: `library/busybox`. */
+  readonly repository: string;
+  readonly signal: AbortSignal;
+}
+
+/** Where the secrets of one tenant come from. Asked when a registry wants one, once for each host and pull. */
+export interface CredentialSource {
+  /** Answers nothing when there is no secret for the host: it is asked anonymously. @throws when a secret is configured and cannot be had */
+  find(query: CredentialQuery): Promise<RegistrySecret | undefined>;
 }
 
 /** `missing` uses what is present under the name (and digest, when given), `always` asks the registry, `never` refuses to. */

@@ -1,5 +1,6 @@
 import type { Emit } from '../base/events.ts';
 import type { Turns } from './turns.ts';
+import type { CredentialSource } from './types.ts';
 
 /** What every way of getting an image needs. */
 export interface Workplace {
@@ -8,6 +9,8 @@ export interface Workplace {
   /** Bytes on disk that one unpacked layer may take. */
   readonly maxLayerBytes: number;
   readonly turns: Turns;
+  /** Secrets for registries, besides what a request brings along; none when absent. */
+  readonly credentials?: CredentialSource;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import { InfrastructureError, UserError } from '../../base/errors.ts';
-import type { RegistryCredentials } from '../types.ts';
+import type { CredentialSource, RegistrySecret } from '../types.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { discard, type HttpResponse, readWhole } from './http.ts';
 import { realmProblem } from './realm.ts';
@@ -10,7 +10,7 @@ export interface AuthorizerOptions {
   readonly registry: URL;
   /** Repository that will be pulled from: the scope that tokens are asked for. */
   readonly repository: string;
-  readonly credentials: RegistryCredentials | undefined;
+  readonly credentials: CredentialSource | undefined;
   /** Sends a GET to a token server. */
   readonly get: (url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<HttpResponse>;
 }
@@ -32,6 +32,8 @@ const marginMs = 10_000;
 export class Authorizer {
   readonly #options: AuthorizerOptions;
   #challenge: Challenge | undefined;
+  #secret: Promise<RegistrySecret | undefined> | undefined;
+  #withCredentials = false;
   #token: Token | undefined;
   #pending: Promise<Token> | undefined;
 
@@ -39,10 +41,15 @@ export class Authorizer {
     this.#options = options;
   }
 
+  /** Whether a secret was found for the registry; false before any challenge. */
+  get withCredentials(): boolean {
+    return this.#withCredentials;
+  }
+
   /** The `Authorization` header to send now; `undefined` before any challenge. */
   async header(signal: AbortSignal): Promise<string | undefined> {
     if (this.#challenge === undefined) return undefined;
-    if (this.#challenge.scheme === 'basic') return this.#basic();
+    if (this.#challenge.scheme === 'basic') return basicHeader(await this.#findSecret(signal));
     if (this.#token !== undefined && performance.now() < this.#token.expires) return this.#token.header;
     const challenge = this.#challenge;
     this.#pending ??= this.#fetchToken(challenge, signal).finally(() => {
@@ -53,7 +60,7 @@ export class Authorizer {
   }
 
   /** Takes in the challenge of a 401. Answers whether asking again makes sense; `sent` is the header that was refused. */
-  challenged(headers: string | undefined, sent: string | undefined): boolean {
+  async challenged(headers: string | undefined, sent: string | undefined, signal: AbortSignal): Promise<boolean> {
     const offered = parseChallenges(headers ?? '');
     const bearer = offered.find(({ scheme, params }) => scheme === 'bearer' && params.has('realm'));
     const basic = offered.find(({ scheme }) => scheme === 'basic');
@@ -62,19 +69,24 @@ export class Authorizer {
       if (this.#token?.header === sent) this.#token = undefined;
       return true;
     }
-    if (basic === undefined || this.#basic() === undefined || sent === this.#basic()) return false;
+    const header = basic && basicHeader(await this.#findSecret(signal));
+    if (header === undefined || sent === header) return false;
     this.#challenge = basic;
     return true;
   }
 
-  #basic(): string | undefined {
-    const { credentials } = this.#options;
-    if (credentials === undefined) return undefined;
-    return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
+  #findSecret(signal: AbortSignal): Promise<RegistrySecret | undefined> {
+    const { credentials, registry, repository } = this.#options;
+    this.#secret ??= (async () => {
+      const secret = await credentials?.find({ host: registry.host, repository, signal });
+      this.#withCredentials = secret !== undefined;
+      return secret;
+    })();
+    return this.#secret;
   }
 
   async #fetchToken(challenge: Challenge, signal: AbortSignal): Promise<Token> {
-    const basic = this.#basic();
+    const basic = basicHeader(await this.#findSecret(signal));
     const url = this.#tokenUrl(challenge, basic !== undefined);
     const asked = performance.now();
     const response = await this.#options.get(url, basic === undefined ? {} : { authorization: basic }, signal);
@@ -120,6 +132,11 @@ export class Authorizer {
     for (const scope of [...scopes].filter((text) => text !== '').sort()) url.searchParams.append('scope', scope);
     return url;
   }
+}
+
+function basicHeader(secret: RegistrySecret | undefined): string | undefined {
+  if (secret?.kind !== 'password') return undefined;
+  return `Basic ${Buffer.from(`${secret.username}:${secret.password}`).toString('base64')}`;
 }
 
 /** Access was refused for good: nothing is tried again. */

@@ -3,7 +3,7 @@ import { InfrastructureError, UserError } from '../../base/errors.ts';
 import { invalid } from '../document.ts';
 import { maxManifestBytes } from '../manifest.ts';
 import { apiHost, isDigest, isLoopbackHost, type Reference } from '../reference.ts';
-import type { RegistryCredentials } from '../types.ts';
+import type { CredentialSource } from '../types.ts';
 import { mediaTypeOf, rangeStart, retryAfter, skip } from './answer.ts';
 import { Authorizer, deniedError } from './auth.ts';
 import { discard, type HttpResponse, readBody, readWhole } from './http.ts';
@@ -19,7 +19,8 @@ export interface Resolved {
 
 export interface RegistryOptions {
   readonly reference: Reference;
-  readonly credentials: RegistryCredentials | undefined;
+  /** Asked once, and only when the registry wants to know who is there. */
+  readonly credentials: CredentialSource | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -53,13 +54,11 @@ export class Registry implements Disposable {
   readonly #origin: URL;
   readonly #transport: Transport;
   readonly #authorizer: Authorizer;
-  readonly #withCredentials: boolean;
 
   constructor({ reference, credentials, signal }: RegistryOptions) {
     const host = apiHost(reference.domain);
     this.#reference = reference;
     this.#signal = signal;
-    this.#withCredentials = credentials !== undefined;
     this.#origin = new URL(`${isLoopbackHost(host) ? 'http' : 'https'}://${host}`);
     this.#transport = new Transport(this.#origin);
     this.#authorizer = new Authorizer({
@@ -183,7 +182,8 @@ export class Registry implements Disposable {
       });
       if (response.status !== 401) return this.#checked(ask, response);
       discard(response);
-      const again = refused < 2 && this.#authorizer.challenged(response.headers['www-authenticate'], authorization);
+      const challenge = response.headers['www-authenticate'];
+      const again = refused < 2 && (await this.#authorizer.challenged(challenge, authorization, this.#signal));
       if (!again || (refused === 1 && authorization === undefined)) throw this.#denied();
     }
   }
@@ -211,7 +211,7 @@ export class Registry implements Disposable {
   }
 
   #denied(): UserError {
-    return deniedError(this.#origin.host, this.#reference.name, this.#withCredentials);
+    return deniedError(this.#origin.host, this.#reference.name, this.#authorizer.withCredentials);
   }
 }
 
