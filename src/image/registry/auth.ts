@@ -4,6 +4,7 @@ import { type Challenge, parseChallenges } from './challenge.ts';
 import { discard, type HttpResponse, readWhole } from './http.ts';
 import { realmProblem } from './realm.ts';
 import { Transient } from './transient.ts';
+import type { TransportRequest } from './transport.ts';
 
 export interface AuthorizerOptions {
   /** Origin of the registry's API. */
@@ -11,9 +12,11 @@ export interface AuthorizerOptions {
   /** Repository that will be pulled from: the scope that tokens are asked for. */
   readonly repository: string;
   readonly credentials: CredentialSource | undefined;
-  /** Sends a GET to a token server. */
-  readonly get: (url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<HttpResponse>;
+  /** Sends a request to a token server. */
+  readonly ask: (request: TokenRequest) => Promise<HttpResponse>;
 }
+
+export type TokenRequest = Pick<TransportRequest, 'url' | 'method' | 'headers' | 'body' | 'signal'>;
 
 interface Token {
   readonly header: string;
@@ -89,7 +92,12 @@ export class Authorizer {
     const basic = basicHeader(await this.#findSecret(signal));
     const url = this.#tokenUrl(challenge, basic !== undefined);
     const asked = performance.now();
-    const response = await this.#options.get(url, basic === undefined ? {} : { authorization: basic }, signal);
+    const response = await this.#options.ask({
+      url,
+      method: 'GET',
+      headers: basic === undefined ? {} : { authorization: basic },
+      signal,
+    });
     if (response.status === 401 || response.status === 403) {
       discard(response);
       throw deniedError(this.#options.registry.host, this.#options.repository, basic !== undefined);

@@ -14,7 +14,9 @@ import { Transient } from './transient.ts';
 
 export interface HttpRequest {
   readonly url: URL;
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  /** Sent as it is; only POST has one. */
+  readonly body?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly agent: Agent;
@@ -61,7 +63,7 @@ export async function send(request: HttpRequest): Promise<HttpResponse> {
   });
   outgoing.on('response', resolve);
   outgoing.on('error', reject);
-  outgoing.end();
+  outgoing.end(request.body);
   try {
     const body = await promise;
     return { url, status: body.statusCode ?? 0, headers: body.headers, address: body.socket.remoteAddress, body };

@@ -65,8 +65,7 @@ export class Registry implements Disposable {
       registry: this.#origin,
       repository: reference.path,
       credentials,
-      get: (url, headers, tokenSignal) =>
-        this.#transport.request({ method: 'GET', url, headers, signal: tokenSignal, timeoutMs: answerTimeoutMs }),
+      ask: (request) => this.#transport.request({ ...request, timeoutMs: answerTimeoutMs }),
     });
   }
 

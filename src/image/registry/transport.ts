@@ -8,7 +8,8 @@ import { Transient } from './transient.ts';
 
 export interface TransportRequest {
   readonly url: URL;
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly body?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
@@ -19,7 +20,7 @@ const redirects = new Set([301, 302, 303, 307, 308]);
 
 /**
  * HTTP towards one registry and whatever hosts it names. Plain http only to loopback hosts; redirects are followed by hand, at most five,
- * never from https to http, and without `authorization` once the origin changes. Hosts other than the registry's own must have public
+ * never from https to http, never with a body, and without `authorization` once the origin changes. Hosts other than the registry's own must have public
  * addresses, unless the registry itself is on an internal one; link-local addresses are never reached on a registry's word.
  */
 export class Transport implements Disposable {
@@ -41,6 +42,10 @@ export class Transport implements Disposable {
       const { location } = response.headers;
       if (!redirects.has(response.status) || location === undefined) return response;
       discard(response);
+      if (request.method === 'POST')
+        throw new InfrastructureError(`${url.host} redirects what was posted to it, which is refused`, {
+          reason: 'redirect_refused',
+        });
       if (followed === maxRedirects)
         throw new InfrastructureError(`${url.host} redirects more than ${maxRedirects} times`);
       const next = redirectTarget(url, location);
