@@ -97,6 +97,19 @@ export class Registry implements Disposable {
     return found.bytes;
   }
 
+  /** A document of the repository that need not be there, such as a signature; at most 4 MiB, not verified. `undefined` when there is none. */
+  async find(
+    path: `manifests/${string}` | `referrers/${string}`,
+    accept: string,
+  ): Promise<{ readonly bytes: Buffer; readonly mediaType: string } | undefined> {
+    try {
+      return await this.#document(path, accept);
+    } catch (error) {
+      if (error instanceof UserError && error.reason === 'image_not_found') return undefined;
+      throw error;
+    }
+  }
+
   /**
    * The bytes of a blob from `offset` to its end, as the registry sends them.
    * Iterating throws Transient when the connection breaks: ask again from where it stopped.
