@@ -176,6 +176,8 @@ test('sources and bundle answer alike', () => {
   execFileSync(process.execPath, [join(place, 'scripts/build.ts')], { stdio: 'pipe' });
   expect(bundleIsCurrent(place)).toBe(true);
   expect(ask()).toBe(version);
+  // Node would warn of one, in the middle of what a verb prints.
+  expect(readFileSync(join(place, 'dist/main.cjs'), 'utf8')).not.toContain('import("');
 });
 
 function write(path: string, text: string, mode = 0o644): void {
