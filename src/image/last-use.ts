@@ -1,0 +1,18 @@
+import type { Containerd } from '../containerd/client.ts';
+import type { Image } from '../gen/containerd.ts';
+
+/** On an image record: when somebody last wanted it; ISO 8601, UTC. */
+export const lastUsedLabel = 'componentd.lastUsed';
+
+/** Writes down that an image is used now. Nobody waits for it, and a failure costs nothing but the order in which images are collected. */
+export function noteUse(client: Containerd, name: string): void {
+  const image = { name, labels: { [lastUsedLabel]: new Date().toISOString() } };
+  client.call('Images.Update', { image, updateMask: { paths: [`labels.${lastUsedLabel}`] } }).catch(() => undefined);
+}
+
+/** When an image was last wanted, in milliseconds since 1970: at the latest when its record was made. */
+export function lastUseOf({ labels, createdAt }: Pick<Image, 'labels' | 'createdAt'>): number {
+  const noted = Date.parse(labels[lastUsedLabel] ?? '');
+  const created = (createdAt?.seconds ?? 0) * 1000;
+  return Number.isNaN(noted) ? created : Math.max(noted, created);
+}
