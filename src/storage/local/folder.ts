@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
@@ -33,14 +34,27 @@ export function projectFolder(root: string): ProjectFolder {
   };
 }
 
-/** @throws UserError when the path is missing, a link, or open to other users */
-export async function assertPrivate(path: string): Promise<void> {
-  const stat = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+/** @throws UserError when the folder is missing, holds no project, or it or its catalogue is a link or open to other users */
+export async function assertPrivateProject(folder: ProjectFolder): Promise<void> {
+  const root = await seen(folder.root, 'does not exist');
+  if (!root.isDirectory() && !root.isSymbolicLink())
+    throw new UserError(`${folder.root} is not a folder`, { hint: projectHint });
+  // Before anything is said about who may read what: it may be no folder of ours.
+  const catalogue = await seen(folder.catalogue, 'is missing, so there is no project');
+  assertPrivate(folder.root, root);
+  assertPrivate(folder.catalogue, catalogue);
+}
+
+const projectHint = 'Make a project with `componentd init`, or name another one with --project.';
+
+async function seen(path: string, whenMissing: string): Promise<Stats> {
+  return await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
-    throw new UserError(`${path} does not exist`, {
-      hint: 'Make a project with `componentd init`, or name another one with --project.',
-    });
+    throw new UserError(`${path} ${whenMissing}`, { hint: projectHint });
   });
+}
+
+function assertPrivate(path: string, stat: Stats): void {
   if (stat.isSymbolicLink()) throw new UserError(`${path} is a symbolic link`, { hint: 'Name the real path.' });
   const mode = stat.mode & 0o777;
   if ((mode & 0o077) !== 0) {

@@ -6,7 +6,7 @@ import { loadKeyFile } from '../../base/keyfile.ts';
 import type { ProjectInfo } from '../../job/storage.ts';
 import { Catalogue } from './catalogue.ts';
 import { Engine } from './engine/client.ts';
-import { assertPrivate, projectFolder } from './folder.ts';
+import { assertPrivateProject, projectFolder } from './folder.ts';
 import { Guard } from './guard.ts';
 import { tokenOf } from './holder.ts';
 import { LocalStorage } from './local-storage.ts';
@@ -37,7 +37,7 @@ export interface GivenToken {
  */
 export async function openLocalStorage(options: OpenOptions): Promise<LocalStorage> {
   const folder = projectFolder(resolve(options.path));
-  for (const path of [folder.root, folder.catalogue]) await assertPrivate(path);
+  await assertPrivateProject(folder);
   const key = await loadKeyFile(folder.key);
   const catalogue = Catalogue.open(folder.catalogue);
   try {

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { readTextIfPresent, syncDirectory } from '../../base/files.ts';
 import { Catalogue } from './catalogue.ts';
-import { assertPrivate, type ProjectFolder, projectFolder } from './folder.ts';
+import { assertPrivateProject, type ProjectFolder, projectFolder } from './folder.ts';
 import { tokenOf } from './holder.ts';
 import { renewSecret } from './issued-token.ts';
 
@@ -31,7 +31,7 @@ export async function projectToken(folder: ProjectFolder, catalogue: Catalogue):
 /** A new secret for the project's own token, without any token: for whoever owns the folder, and with it the key and everything else. */
 export async function resetProjectToken(path: string): Promise<{ readonly id: string; readonly path: string }> {
   const folder = projectFolder(resolve(path));
-  for (const part of [folder.root, folder.catalogue]) await assertPrivate(part);
+  await assertPrivateProject(folder);
   const catalogue = Catalogue.open(folder.catalogue);
   try {
     const row = catalogue.one("SELECT id FROM tokens WHERE kind = 'admin' ORDER BY id");

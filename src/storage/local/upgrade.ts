@@ -4,7 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { InfrastructureError, UserError } from '../../base/errors.ts';
 import { syncDirectory } from '../../base/files.ts';
 import { Catalogue, formatOf } from './catalogue.ts';
-import { assertPrivate, type ProjectFolder, projectFolder } from './folder.ts';
+import { assertPrivateProject, type ProjectFolder, projectFolder } from './folder.ts';
 import { formatVersion, migrate, migrations } from './migrations.ts';
 
 export interface Upgrade {
@@ -24,7 +24,7 @@ export interface Upgrade {
  */
 export async function upgradeProject(path: string, { dryRun }: { readonly dryRun: boolean }): Promise<Upgrade> {
   const folder = projectFolder(resolve(path));
-  for (const part of [folder.root, folder.catalogue]) await assertPrivate(part);
+  await assertPrivateProject(folder);
   if (isCurrent(folder)) return { path: folder.root, from: formatVersion, to: formatVersion, steps: [] };
   const catalogue = Catalogue.openAlone(folder.catalogue);
   try {

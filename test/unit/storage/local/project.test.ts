@@ -72,6 +72,17 @@ describe('a new project', () => {
 describe('opening a project', () => {
   test('refuses a folder that is none, naming it', async () => {
     await expect(openLocalStorage({ path })).rejects.toThrow(`${path} does not exist`);
+    await writeFile(path, '');
+    await expect(openLocalStorage({ path })).rejects.toThrow(`${path} is not a folder`);
+  });
+
+  test('tells nobody to change who may read a folder that is no project', async () => {
+    await mkdir(path, { mode: 0o755 });
+    const complaint = {
+      message: expect.stringContaining('there is no project'),
+      hint: expect.stringContaining('init'),
+    };
+    await expect(openLocalStorage({ path })).rejects.toMatchObject(complaint);
   });
 
   test.each(['.', 'key', 'catalogue.sqlite'])('refuses %s when others may read it', async (name) => {
