@@ -178,7 +178,10 @@ function readConfigFile(path: string | undefined): Partial<typeof defaults> {
 
 function complaint(key: string, value: unknown): Problem | undefined {
   if (!Object.hasOwn(defaults, key)) {
-    return { message: 'is not a setting', hint: `settings are ${Object.keys(defaults).join(', ')}` };
+    const settings = Object.keys(defaults);
+    const meant = suggest(key, settings);
+    const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${settings.join(', ')}`;
+    return { message: 'is not a setting', hint };
   }
   const example = (defaults as Readonly<Record<string, unknown>>)[key];
   if (typeof example === 'object') return isObject(value) ? undefined : { message: 'must be an object' };

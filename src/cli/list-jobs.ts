@@ -37,7 +37,8 @@ export async function listJobs(
     for (const seen of found) printJson(summaryOf(seen));
     return;
   }
-  if (found.length === 0) return print(`No such jobs in ${config.stateDir}. Run one with \`componentd run\`.`);
+  const none = Object.values(wanted).some((value) => value !== undefined) ? 'No such jobs' : 'No jobs';
+  if (found.length === 0) return print(`${none} in ${config.stateDir}. Run one with \`componentd run\`.`);
   printTable(
     ['JOB', 'STATUS', 'STARTED (UTC)', 'TOOK', 'COMPONENT', 'CONFIG'],
     found.map((seen) => [

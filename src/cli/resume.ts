@@ -1,8 +1,9 @@
+import { basename } from 'node:path';
 import type { Verb } from './session.ts';
 
 const help = `
 Goes on where the process that ran the job was killed: finished steps are not run again, a container that runs is waited for.
-For a job that has its result, prints it again.
+JOB is its id, or \`latest\`. For a job that has its result, prints it again.
 
 Example:
   componentd resume 01JD3Q4Z6V0Y8E6W1N9S5T7K2M`;
@@ -15,6 +16,8 @@ export const resumeCommand: Verb = (program, session) => {
     .addHelpText('after', help)
     .action(async (job: string) => {
       const { resumeJob } = await import('./job.ts');
-      await resumeJob(job, session());
+      const { findJob } = await import('./job-status.ts');
+      const { config } = session();
+      await resumeJob(basename(await findJob(config.stateDir, job)), session());
     });
 };
