@@ -34,3 +34,9 @@ export function capabilitySets(policy: ContainerRequest['policy'], uid: number):
   const held = uid === 0 ? dockerDefault : [];
   return { bounding: dockerDefault, effective: held, permitted: held };
 }
+
+/** What root of a user namespace needs to unpack images, and to run commands in them: worth nothing outside of the namespace. */
+export function capabilitiesWithin(): CapabilitySets {
+  const held = [...dockerDefault, 'CAP_DAC_READ_SEARCH', 'CAP_SYS_ADMIN'];
+  return { bounding: held, effective: held, permitted: held };
+}

@@ -1,4 +1,5 @@
-import { open, rm } from 'node:fs/promises';
+import { chown, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { InfrastructureError } from '../base/errors.ts';
 import { anyOfJson, specType } from '../containerd/any.ts';
 import { isAlreadyExists } from '../containerd/errors.ts';
@@ -10,12 +11,12 @@ import { writeEtcFiles } from './etc-files.ts';
 import type { Attached, Networks } from './network/types.ts';
 import { type RuntimeRecord, stateRootOf } from './oci-runtime.ts';
 import { removeContainer } from './remove.ts';
-import { type RootfsMounts, throwaway } from './rootfs-mounts.ts';
+import { type RootfsMounts, throwaway, writableLayer } from './rootfs-mounts.ts';
 import { settled } from './settled.ts';
 import { type RuntimeSpec, runtimeSpec } from './spec.ts';
 import { explainFailedCreate } from './start-failure.ts';
 import type { Traces } from './traces.ts';
-import type { ContainerRequest } from './types.ts';
+import type { ContainerRequest, UserNamespace } from './types.ts';
 
 const taskDeadlineMs = 60_000;
 
@@ -99,6 +100,7 @@ async function createRest(making: Making): Promise<void> {
     await settled([preparing, attaching]);
     rootfs = await preparing;
     await writeEtcFiles(rootfs, request.hostname, await attaching);
+    if (request.userNamespace !== undefined) await handOver(rootfs, request.userNamespace);
     await createTask(making, rootfs);
   } catch (error) {
     const explained = await explainFailedCreate(error, rootfs, spec, request.image.name);
@@ -135,6 +137,17 @@ async function createTask({ engine, request, runtime }: Making, rootfs: RootfsMo
   const { id, logs } = request;
   const task = { containerId: id, rootfs, stdout: logs.stdout, stderr: logs.stderr, options: runtime.options };
   await creating.run(() => client.call('Tasks.Create', task, { deadlineMs: taskDeadlineMs }));
+}
+
+/** The root of the user namespace makes its mount points itself, so the empty root must be its own. */
+async function handOver(mounts: RootfsMounts, { hostId }: UserNamespace): Promise<void> {
+  const root = writableLayer(mounts);
+  if (root === undefined) {
+    throw new InfrastructureError('this snapshotter does not show what a container may write', {
+      hint: 'Containers in a user namespace need the snapshotter "overlayfs" or "native".',
+    });
+  }
+  for (const path of [root, join(root, 'etc')]) await chown(path, hostId, hostId);
 }
 
 /** Readable by us alone; a file, link or anything else in their place is refused. */

@@ -14,12 +14,12 @@ const defaultShmBytes = 64 * 1024 * 1024;
 export function mountsOf(request: ContainerRequest): SpecMount[] {
   const shmBytes = request.limits.shmBytes ?? defaultShmBytes;
   const hardening = request.policy === 'hardened' ? ['nosuid', 'nodev'] : [];
+  const isWithin = request.userNamespace !== undefined;
   return [
     kernel('/proc', 'proc', 'proc', 'nosuid,noexec,nodev'),
     kernel('/dev', 'tmpfs', 'tmpfs', 'nosuid,strictatime,mode=755,size=65536k'),
     kernel('/dev/pts', 'devpts', 'devpts', 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5'),
-    kernel('/sys', 'sysfs', 'sysfs', 'nosuid,noexec,nodev,ro'),
-    kernel('/sys/fs/cgroup', 'cgroup', 'cgroup', 'ro,nosuid,noexec,nodev'),
+    ...(isWithin ? [kernel('/sys', 'tmpfs', 'tmpfs', 'nosuid,noexec,nodev,ro')] : system),
     kernel('/dev/mqueue', 'mqueue', 'mqueue', 'nosuid,noexec,nodev'),
     kernel('/dev/shm', 'tmpfs', 'shm', `nosuid,noexec,nodev,mode=1777,size=${shmBytes}`),
     ...request.mounts.map(({ source, destination, readonly = false }) => ({
@@ -30,6 +30,12 @@ export function mountsOf(request: ContainerRequest): SpecMount[] {
     })),
   ];
 }
+
+/** Nobody may mount it who does not own the network namespace, which is the node's for the root of a user namespace. */
+const system = [
+  kernel('/sys', 'sysfs', 'sysfs', 'nosuid,noexec,nodev,ro'),
+  kernel('/sys/fs/cgroup', 'cgroup', 'cgroup', 'ro,nosuid,noexec,nodev'),
+];
 
 function kernel(destination: string, type: string, source: string, options: string): SpecMount {
   return { destination, type, source, options: options.split(',') };

@@ -1,6 +1,6 @@
 import { ApplicationError, type Problem, throwProblems } from '../base/errors.ts';
 import type { ResolvedUser } from '../image/user.ts';
-import { capabilitySets } from './capabilities.ts';
+import { capabilitiesWithin, capabilitySets } from './capabilities.ts';
 import { type HardLimits, rlimitsOf } from './rlimits.ts';
 import type { ContainerRequest } from './types.ts';
 
@@ -22,7 +22,7 @@ export function processSpec(request: ContainerRequest, user: ResolvedUser, hardL
     args: commandOf(request),
     env: environmentOf(request),
     cwd: workingDirectory(config.workingDir, request.image.name),
-    capabilities: capabilitySets(request.policy, user.uid),
+    capabilities: request.userNamespace ? capabilitiesWithin() : capabilitySets(request.policy, user.uid),
     noNewPrivileges: request.policy === 'hardened',
     rlimits: rlimitsOf(request.limits.ulimits, hardLimits),
     // When the host runs out of memory, a container goes before the daemons that serve all of them.

@@ -5,7 +5,7 @@ import { processSpec } from './process.ts';
 import { resourcesOf } from './resources.ts';
 import type { HardLimits } from './rlimits.ts';
 import { seccompProfile } from './seccomp.ts';
-import type { ContainerRequest } from './types.ts';
+import type { ContainerRequest, UserNamespace } from './types.ts';
 
 /** What the spec depends on besides the request; read once per process. */
 export interface Host {
@@ -25,7 +25,9 @@ export type RuntimeSpec = ReturnType<typeof runtimeSpec>;
  */
 export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host: Host) {
   const process = processSpec(request, user, host.hardLimits);
-  const namespaces = ['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type }));
+  const { userNamespace } = request;
+  const own = ['pid', 'ipc', 'uts', 'mount', ...(userNamespace === undefined ? [] : ['user'])];
+  const namespaces = own.map((type) => ({ type }));
   const network = { type: 'network', ...(host.networkNamespace !== undefined && { path: host.networkNamespace }) };
   return {
     ociVersion: '1.0.2',
@@ -35,9 +37,10 @@ export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host:
     mounts: mountsOf(request),
     linux: {
       namespaces: [...namespaces, network, ...(host.cgroups.version === 'v2' ? [{ type: 'cgroup' }] : [])],
+      ...(userNamespace && idMappings(userNamespace)),
       cgroupsPath: cgroupsPath(request.cgroupParent, request.id),
       resources: resourcesOf(request.limits, host.cgroups),
-      sysctl: request.policy === 'compatible' ? { ...dockerSysctls, ...request.sysctls } : request.sysctls,
+      sysctl: { ...(request.policy === 'compatible' && !userNamespace && dockerSysctls), ...request.sysctls },
       seccomp: seccompProfile({
         capabilities: process.capabilities.bounding,
         arch: host.arch,
@@ -47,6 +50,11 @@ export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host:
       readonlyPaths,
     },
   };
+}
+
+function idMappings({ hostId, size }: UserNamespace) {
+  const mapping = [{ containerID: 0, hostID: hostId, size }];
+  return { uidMappings: mapping, gidMappings: mapping };
 }
 
 /** Harmless in a network namespace of one's own; Docker sets them since 20.10. */

@@ -19,6 +19,12 @@ export interface Limits {
   readonly killsAsGroup?: boolean;
 }
 
+/** Ids from 0 on that stand for as many of the host, users and groups alike. */
+export interface UserNamespace {
+  readonly hostId: number;
+  readonly size: number;
+}
+
 export interface BindMount {
   readonly source: string;
   readonly destination: string;
@@ -44,6 +50,11 @@ export interface ContainerRequest {
   readonly network: 'none' | 'bridge' | 'no-internet';
   readonly sysctls: Readonly<Record<string, string>>;
   readonly limits: Limits;
+  /**
+   * The container's users are these of the host and no others: id 0 is `hostId`. Its root may then mount and make namespaces, within it.
+   * For images without layers: the whole root belongs to it.
+   */
+  readonly userNamespace?: UserNamespace;
   /** Compatible: Docker's default capabilities. Hardened: none, no new privileges. */
   readonly policy: 'compatible' | 'hardened';
   /** Regular files, created 0600 by the callee, that the shim appends to. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -39,6 +39,8 @@ export async function startContainerd(
   { withoutHybrid = false }: ContainerdSettings = {},
 ): Promise<PrivateContainerd> {
   const directory = await mkdtemp(join(tmpdir(), 'componentd-test-'));
+  // As `/run/containerd` is: the users of a container find its root below.
+  await chmod(directory, 0o711);
   await claim(directory);
   const address = join(directory, 'containerd.sock');
   const config = join(directory, 'config.toml');
