@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { classify, InfrastructureError } from './errors.ts';
@@ -31,6 +32,30 @@ export async function readTextIfPresent(path: string): Promise<string | undefine
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/**
+ * The bytes of a regular file, also where a symbolic link leads to it; `undefined` when there is none. Never waits for a pipe or a device.
+ * @throws InfrastructureError naming the path when it is something else, longer than `limit` bytes, or cannot be read
+ */
+export async function readRegularFile(path: string, limit: number): Promise<Buffer | undefined> {
+  const fail = (what: string, cause?: unknown): never => {
+    throw new InfrastructureError(`${path} ${what}`, cause === undefined ? {} : { cause });
+  };
+  try {
+    await using handle: FileHandle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await handle.stat()).isFile()) return fail('is not a regular file');
+    const buffer = Buffer.allocUnsafe(limit + 1);
+    let length = 0;
+    for (let read = 1; read > 0; length += read) {
+      ({ bytesRead: read } = await handle.read(buffer, length, buffer.length - length, null));
+    }
+    return length > limit ? fail(`is longer than ${limit} bytes`) : Buffer.from(buffer.subarray(0, length));
+  } catch (error) {
+    if (error instanceof InfrastructureError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    return fail(`cannot be read: ${(error as Error).message}`, error);
   }
 }
 
