@@ -1,11 +1,14 @@
 import { isAbsolute } from 'node:path';
 import type { Problem } from './errors.ts';
+import { type ImageLimitSettings, problemsOfImageLimits } from './image-limits.ts';
 import { suggest } from './suggest.ts';
 
 /** What an operator decides about images; everything has a default. */
 export interface ImageSettings {
   /** Folder with a `hosts.toml` for each registry, as containerd reads it; `/etc/containerd/certs.d` when absent. */
   readonly hostsDirectory?: string;
+  /** How much one image may take. */
+  readonly limits?: ImageLimitSettings;
 }
 
 type Check = (value: unknown, path: string) => readonly Problem[];
@@ -13,6 +16,7 @@ type Check = (value: unknown, path: string) => readonly Problem[];
 const checks: Readonly<Record<keyof ImageSettings, Check>> = {
   hostsDirectory: (value, path) =>
     typeof value === 'string' && isAbsolute(value) ? [] : [{ path, message: 'must be an absolute path' }],
+  limits: problemsOfImageLimits,
 };
 
 /** Everything that is wrong with the setting `images`, each with its path. */

@@ -47,11 +47,11 @@ export const checkImageCommand: Verb = (program, session) => {
 async function checkImageAt(image: string, options: Options, session: Session): Promise<void> {
   const asked = { ...limitsOf(options), ...(await documentsOf(options)), isProcessor: options.processor === true };
   const source = await sourceOf(image);
-  const [{ openNode, createJobEngine }, { borrowImage }, { defaultLimits }, { Turns }, { sessionScreen }] =
+  const [{ openNode, createJobEngine }, { borrowImage }, { imageLimitsOf }, { Turns }, { sessionScreen }] =
     await Promise.all([
       import('./compose.ts'),
       import('../image/borrow.ts'),
-      import('../image/workplace.ts'),
+      import('../base/image-limits.ts'),
       import('../image/turns.ts'),
       import('./check-screen.ts'),
     ]);
@@ -59,7 +59,13 @@ async function checkImageAt(image: string, options: Options, session: Session): 
   const screen = sessionScreen(session);
   const { emit } = screen;
   const { signal, config } = session;
-  const at = { ...defaultLimits, snapshotter: config.snapshotter, turns: new Turns(), emit, signal };
+  const at = {
+    limits: imageLimitsOf(config.images.limits),
+    snapshotter: config.snapshotter,
+    turns: new Turns(),
+    emit,
+    signal,
+  };
   try {
     await borrowImage(node.client, source, at, async (ready) => {
       await screen.begin(ready);

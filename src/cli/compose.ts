@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { InfrastructureError } from '../base/errors.ts';
+import { imageLimitsOf } from '../base/image-limits.ts';
 import type { Config } from '../config.ts';
 import { type Containerd, connectContainerd } from '../containerd/client.ts';
 import { type ContainerdVersion, probe } from '../containerd/version.ts';
@@ -74,8 +75,8 @@ function runtimeOf({ runtime: name, runtimes }: Config): OciRuntime {
 }
 
 /** The images of the tenant, as the operator wants them had. */
-export function openImages(client: Containerd, { snapshotter }: Config): Images {
-  return createImages(client, { snapshotter });
+export function openImages(client: Containerd, { snapshotter, images }: Config): Images {
+  return createImages(client, { snapshotter, limits: imageLimitsOf(images.limits) });
 }
 
 /** What jobs need of the machine, on this containerd. */

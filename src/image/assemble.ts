@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import type { Emit } from '../base/events.ts';
+import type { ImageLimits } from '../base/image-limits.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { chainIds } from './chain.ts';
 import { type ParsedConfig, parseConfig } from './config.ts';
@@ -31,8 +32,7 @@ export interface Assembly {
   /** Keeps everything until an image record does. */
   readonly lease: string;
   readonly snapshotter: string;
-  /** Bytes on disk that one unpacked layer may take. */
-  readonly maxLayerBytes: number;
+  readonly limits: ImageLimits;
   readonly turns: Turns;
   readonly emit: Emit;
   readonly signal: AbortSignal;
@@ -47,6 +47,7 @@ export async function assemble(client: Containerd, assembly: Assembly): Promise<
   const { name, target, snapshotter, emit } = assembly;
   emit({ type: 'image', image: name, status: 'pulling', digest: target.digest });
   const { manifest } = await fetchManifest(client, assembly);
+  checkDownload(manifest, assembly);
   const config = await fetchConfig(client, assembly, manifest);
   const chain = chainIds(config.diffIds);
   await unpackLayers(client, {
@@ -128,6 +129,15 @@ async function fetchConfig(client: Containerd, assembly: Assembly, manifest: Man
     throw invalid(name, `its config lists ${parsed.diffIds.length} layers, its manifest ${manifest.layers.length}`);
   }
   return parsed;
+}
+
+function checkDownload({ layers }: Manifest, { name, limits }: Assembly): void {
+  const total = layers.reduce((sum, { size }) => sum + size, 0);
+  if (total <= limits.downloadSize) return;
+  throw invalid(
+    name,
+    `its layers take ${total} bytes to transfer; images.limits.downloadSize allows ${limits.downloadSize}`,
+  );
 }
 
 interface SmallBlob {

@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.ts';
+import { defaultLimits } from '../base/image-limits.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { Image } from '../gen/containerd.ts';
 import { assemble, noSource } from './assemble.ts';
@@ -8,7 +9,7 @@ import { findImage } from './record.ts';
 import { isDigest, parseReference, type Reference } from './reference.ts';
 import { Turns } from './turns.ts';
 import type { ImageRequest, ReadyImage } from './types.ts';
-import { defaultLimits, type Workplace } from './workplace.ts';
+import type { Workplace } from './workplace.ts';
 
 const notPresentHint = 'Import the image, or allow it to be pulled.';
 
@@ -26,7 +27,7 @@ export async function ensureImage(
   request: ImageRequest,
   options: EnsureOptions,
 ): Promise<ReadyImage> {
-  const at: Workplace = { ...defaultLimits, snapshotter: 'overlayfs', turns: new Turns(), ...options };
+  const at: Workplace = { limits: defaultLimits, snapshotter: 'overlayfs', turns: new Turns(), ...options };
   const reference = parseReference(request.reference);
   if (request.digest !== undefined && !isDigest(request.digest)) {
     throw new UserError(`${JSON.stringify(request.digest.slice(0, 200))} is not a digest of ${reference.name}`);

@@ -1,11 +1,11 @@
 import type { Emit } from '../base/events.ts';
+import { defaultLimits, type ImageLimits } from '../base/image-limits.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { ImportRequest } from './archive/import.ts';
 import { ensureImage } from './ensure.ts';
 import { type ListedImage, listImages, removeImage } from './list.ts';
 import { Turns } from './turns.ts';
 import type { CredentialSource, ImageRequest, ReadyImage } from './types.ts';
-import { defaultLimits } from './workplace.ts';
 
 export interface ImageCall {
   readonly emit: Emit;
@@ -26,14 +26,14 @@ export interface Images {
 export interface ImagesOptions {
   /** `overlayfs` unless told otherwise. */
   readonly snapshotter?: string;
-  /** Bytes on disk that one unpacked layer may take; 64 GiB unless told otherwise. */
-  readonly maxLayerBytes?: number;
+  /** How much one image may take; the defaults of `images.limits` unless told otherwise. */
+  readonly limits?: ImageLimits;
   /** Secrets for registries, besides what a request brings along; none when absent. */
   readonly credentials?: CredentialSource;
 }
 
 export function createImages(client: Containerd, options: ImagesOptions = {}): Images {
-  const place = { snapshotter: 'overlayfs', ...defaultLimits, ...options, turns: new Turns() };
+  const place = { snapshotter: 'overlayfs', limits: defaultLimits, ...options, turns: new Turns() };
   return {
     ensure: (request, call) => ensureImage(client, request, { ...call, ...place }),
     import: async (request, call) => {

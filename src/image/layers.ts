@@ -1,8 +1,10 @@
 import type { Emit } from '../base/events.ts';
+import type { ImageLimits } from '../base/image-limits.ts';
 import { Semaphore } from '../base/semaphore.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { Descriptor } from './manifest.ts';
 import { type LayerProgress, layerProgress } from './progress.ts';
+import { addUsage, nothingTaken, overLimit, type Room, type Usage, usageOf } from './room.ts';
 import type { Turns } from './turns.ts';
 import { countUnpacked, unpackLayer } from './unpack.ts';
 
@@ -14,8 +16,7 @@ export interface Layers {
   readonly chain: readonly string[];
   readonly lease: string;
   readonly snapshotter: string;
-  /** Bytes on disk that one unpacked layer may take. */
-  readonly maxLayerBytes: number;
+  readonly limits: ImageLimits;
   readonly turns: Turns;
   /** Brings a layer's blob into the content store. */
   readonly fetch: (layer: Descriptor, onProgress: (bytes: number) => void, signal: AbortSignal) => Promise<unknown>;
@@ -30,10 +31,12 @@ const downloadsAtOnce = 3;
  * others are, three at a time, while those below them are applied. A layer that fails stops the others.
  */
 export async function unpackLayers(client: Containerd, work: Layers): Promise<void> {
-  const { image, layers, diffIds, chain, lease, snapshotter, turns, emit, maxLayerBytes } = work;
+  const { image, layers, diffIds, chain, lease, snapshotter, turns, emit, limits } = work;
   const present = await countUnpacked(client, work, chain);
   const progress = layers.map((layer) => layerProgress(emit, image, layer));
   for (const layer of progress.slice(0, present)) layer.is('exists');
+  const usages = await Promise.all(chain.slice(0, present).map((chainId) => usageOf(client, snapshotter, chainId)));
+  let below = usages.reduce(addUsage, nothingTaken);
 
   const stop = new AbortController();
   const signal = AbortSignal.any([work.signal, stop.signal]);
@@ -54,7 +57,7 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
           parent: chain[index - 1] ?? '',
           diffId: diffIds[index] as string,
           layer,
-          maxBytes: maxLayerBytes,
+          room: { limits, below },
           downloaded: () => downloads[index - present] as Promise<void>,
           onApply: () => progress[index]?.is('unpacking'),
           image,
@@ -62,6 +65,7 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
           signal,
         }),
       );
+      below = await grown(client, { image, snapshotter, chainId, room: { limits, below } });
       progress[index]?.is(result === 'unpacked' ? 'unpacked' : 'exists');
     }
     await Promise.all(downloads);
@@ -70,6 +74,21 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
     await Promise.allSettled(downloads);
     throw error;
   }
+}
+
+interface Grown {
+  readonly image: string;
+  readonly snapshotter: string;
+  readonly chainId: string;
+  readonly room: Room;
+}
+
+/** What the layers take now that this one is there. A layer may be done, or be another's, before anybody looked at it. */
+async function grown(client: Containerd, { image, snapshotter, chainId, room }: Grown): Promise<Usage> {
+  const usage = await usageOf(client, snapshotter, chainId);
+  const refused = overLimit(image, room, usage);
+  if (refused !== undefined) throw refused;
+  return addUsage(room.below, usage);
 }
 
 interface Downloads {

@@ -54,8 +54,6 @@ export const maxManifestBytes = 4 * 1024 * 1024;
 export const maxConfigBytes = 8 * 1024 * 1024;
 export const maxLayers = 127;
 const maxIndexEntries = 1000;
-/** All layers of an image together, as they are transferred. */
-export const maxImageBytes = 50 * 1024 ** 3;
 
 /**
  * Reads a manifest or an index (OCI image-spec manifest.md and image-index.md, Docker image manifest v2 schema 2).
@@ -93,8 +91,6 @@ function readManifest(document: Document, what: string): Manifest {
     layers: layers.map((layer, index) => readLayer(layer, `layers.${index}`, what)),
   };
   if (manifest.config.size > maxConfigBytes) throw invalid(what, `its config is larger than ${maxConfigBytes} bytes`);
-  const total = manifest.layers.reduce((sum, { size }) => sum + size, 0);
-  if (total > maxImageBytes) throw invalid(what, `its layers take ${total} bytes; ${maxImageBytes} are allowed`);
   return manifest;
 }
 

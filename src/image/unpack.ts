@@ -8,6 +8,7 @@ import type { Mount } from '../gen/containerd.ts';
 import { labelBlob } from './content.ts';
 import { invalid } from './document.ts';
 import type { Descriptor } from './manifest.ts';
+import type { Room } from './room.ts';
 import { watchUnpack } from './watch.ts';
 
 export interface LayerUnpack {
@@ -18,8 +19,7 @@ export interface LayerUnpack {
   readonly parent: string;
   readonly diffId: string;
   readonly layer: Descriptor;
-  /** Bytes on disk that the unpacked layer may take. */
-  readonly maxBytes: number;
+  readonly room: Room;
   /** Resolves when the layer's blob is in the content store. Not awaited when the snapshot exists already. */
   readonly downloaded: () => Promise<void>;
   readonly onApply: () => void;

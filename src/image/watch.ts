@@ -1,24 +1,24 @@
 import { sleep } from '../base/abort.ts';
-import { UserError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
+import { headroom, nothingTaken, overLimit, type Room, type Usage, usageOf } from './room.ts';
 
 export interface UnpackWatch {
   readonly snapshotter: string;
   readonly key: string;
-  readonly maxBytes: number;
+  readonly room: Room;
   /** The image's name, for the error. */
   readonly image: string;
   readonly signal: AbortSignal;
 }
 
-const firstLookMs = 500;
-/** Looking walks the whole layer: it takes at most this share of the time. */
-const share = 0.1;
-const maxInodes = 2_000_000;
+/** No layer grows faster: it is decompressed, hashed and written by one thread. */
+const fastest = { bytesPerMs: 2_000_000, filesPerMs: 100 } as const;
+const leastPauseMs = 10;
 
 /**
- * Runs `work` while a layer unpacks, and aborts it when the layer takes more than `maxBytes` of disk or two million files.
- * What may come between two looks comes on top.
+ * Runs `work` while a layer unpacks, and aborts it when the layer takes more than it may. The next look is when the layer could be at its
+ * limit at the earliest: a small layer under a large limit is never looked at, and one close to its limit all the time. A look walks the whole
+ * layer, so what is written during one comes on top; looks take at most half of the time.
  * @throws UserError with reason `quota`, whatever `work` throws, or the signal's reason
  */
 export async function watchUnpack<T>(
@@ -26,23 +26,18 @@ export async function watchUnpack<T>(
   watch: UnpackWatch,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { snapshotter, key, maxBytes, image } = watch;
+  const { snapshotter, key, room, image } = watch;
   const tooLarge = new AbortController();
   const done = new AbortController();
   const signal = AbortSignal.any([watch.signal, tooLarge.signal]);
   const looking = (async () => {
-    for (let pause = firstLookMs; ; ) {
+    for (let pause = pauseUntilNext(room, nothingTaken, 0); ; ) {
       await sleep(pause, done.signal);
       const started = performance.now();
-      const { size, inodes } = await client.call('Snapshots.Usage', { snapshotter, key }, { deadlineMs: 60_000 });
-      if (size > maxBytes || inodes > maxInodes) {
-        const limit = size > maxBytes ? `${maxBytes} bytes` : `${maxInodes} files`;
-        tooLarge.abort(
-          new UserError(`${image} cannot be used: a layer of it unpacks to more than ${limit}`, { reason: 'quota' }),
-        );
-        return;
-      }
-      pause = Math.max(firstLookMs, (performance.now() - started) / share);
+      const usage = await usageOf(client, snapshotter, key);
+      const refused = overLimit(image, room, usage);
+      if (refused !== undefined) return tooLarge.abort(refused);
+      pause = pauseUntilNext(room, usage, performance.now() - started);
     }
   })();
   // A look that fails says nothing about the layer, and the work fails by itself when containerd is gone.
@@ -53,4 +48,10 @@ export async function watchUnpack<T>(
     done.abort();
     await looked;
   }
+}
+
+/** Milliseconds until the next look, when the last one took `costMs`. */
+export function pauseUntilNext(room: Room, usage: Usage, costMs: number): number {
+  const { bytes, files } = headroom(room, usage);
+  return Math.max(leastPauseMs, costMs, Math.min(bytes / fastest.bytesPerMs, files / fastest.filesPerMs));
 }

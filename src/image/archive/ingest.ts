@@ -6,7 +6,7 @@ import { UserError } from '../../base/errors.ts';
 import { ulid } from '../../base/ids.ts';
 import type { Containerd } from '../../containerd/client.ts';
 import { isNotFound } from '../../containerd/errors.ts';
-import { maxImageBytes, maxManifestBytes } from '../manifest.ts';
+import { maxManifestBytes } from '../manifest.ts';
 import { isDigest } from '../reference.ts';
 import { ContentWriter } from '../writer.ts';
 import { archiveName, type Compression, compressionOf, readTar } from './stream.ts';
@@ -36,6 +36,8 @@ interface Contents {
 }
 
 const documentNames = new Set(['index.json', 'manifest.json', 'oci-layout']);
+/** Uncompressed. */
+const maxBytes = 50 * 1024 ** 3;
 const maxEntries = 10_000;
 const maxPathLength = 1024;
 
@@ -69,7 +71,7 @@ async function take(client: Containerd, { entry, contents, lease, signal, what }
   contents.entries += 1;
   contents.bytes += entry.size;
   if (contents.entries > maxEntries) throw refused(what, `it has more than ${maxEntries} entries`);
-  if (contents.bytes > maxImageBytes) throw refused(what, `it holds more than ${maxImageBytes} bytes`);
+  if (contents.bytes > maxBytes) throw refused(what, `it holds more than ${maxBytes} bytes`);
   if (path.length > maxPathLength) throw refused(what, 'it has an entry with an overlong name');
   if (entry.type === 'SymbolicLink' || entry.type === 'Link') {
     const from = entry.type === 'Link' ? '' : posix.dirname(path);

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { type BuiltImage, buildImage, type ImageSpec } from '../../../scripts/lib/oci-image.ts';
 import { pushImage } from '../../../scripts/lib/push-image.ts';
 import { UserError } from '../../../src/base/errors.ts';
+import { imageLimitsOf } from '../../../src/base/image-limits.ts';
 import { readBlob } from '../../../src/image/content.ts';
 import { createImages } from '../../../src/image/images.ts';
 import { resolveUser } from '../../../src/image/user.ts';
@@ -206,7 +207,7 @@ test('a layer that unpacks to more than is allowed is stopped on the way, and it
   await file.truncate(1024 ** 3);
   await file.close();
   await push('b/bomb:1', { layers: [{ a: 'b' }, { zeros: { file: zeros } }] });
-  const images = createImages(place.client, { maxLayerBytes: 20_000_000 });
+  const images = createImages(place.client, { limits: imageLimitsOf({ layerSize: '20m' }) });
   const bomb = images.ensure({ reference: `${registry}/b/bomb:1`, policy: 'missing' }, place.call);
   await expect(bomb).rejects.toMatchObject({ class: 'user', reason: 'quota' });
   await collect(place.client);
