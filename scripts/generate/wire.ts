@@ -36,11 +36,13 @@ export async function generateWire(root: string): Promise<ReadonlyMap<string, st
   ]);
 }
 
-/** Every .proto file of the directory in one resolved root; field names in camel case, as in the generated types. */
-export async function loadProto(directory: string): Promise<protobuf.Root> {
+/** Every .proto file of the directories in one resolved root; field names in camel case, as in the generated types. */
+export async function loadProto(...directories: readonly string[]): Promise<protobuf.Root> {
   const wire = new protobuf.Root();
-  const files = (await readdir(directory)).filter((name) => name.endsWith('.proto')).sort();
-  for (const file of files) protobuf.parse(await readFile(join(directory, file), 'utf8'), wire, { keepCase: false });
+  for (const directory of directories) {
+    const files = (await readdir(directory)).filter((name) => name.endsWith('.proto')).sort();
+    for (const file of files) protobuf.parse(await readFile(join(directory, file), 'utf8'), wire, { keepCase: false });
+  }
   wire.resolveAll();
   return wire;
 }

@@ -3,11 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Scope } from '../../src/base/scope.ts';
-import { type Medians, measureRow } from './measure.ts';
+import { type Measured, measureRow } from './measure.ts';
+import { pullRow } from './pull.ts';
 import { benchRows } from './rows.ts';
 import { prepare } from './setting.ts';
 
-const peers = ['ctr run', 'docker run', 'node -e 0'];
+const peers = ['ctr run', 'docker run', 'ctr pull', 'Transfer', 'docker pull', 'podman pull', 'node -e 0'];
 
 const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '20' }, only: { type: 'string' }, json: { type: 'string' } },
@@ -19,34 +20,40 @@ const stopped = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => stopped.abort(new Error(`stopped by ${signal}`)));
 
-const results: Record<string, Medians> = {};
+const results: Record<string, Measured['medians']> = {};
 {
   await using scope = new Scope((event) => {
     if (event.type === 'release-failed') note(`${event.what}: ${event.message}`);
   });
   const setting = await prepare(scope, note);
-  for (const row of benchRows(setting, rounds)) {
-    if (options.only !== undefined && row.name !== options.only) continue;
+  const wanted = (name: string): boolean => options.only === undefined || options.only === name;
+  const rows = benchRows(setting, rounds).filter(({ name }) => wanted(name));
+  if (wanted('pull')) rows.push(await pullRow(scope, { setting, rounds: Math.max(1, Math.floor(rounds / 2)), note }));
+  for (const row of rows) {
     stopped.signal.throwIfAborted();
-    const medians = await measureRow(row, (text) => {
+    const measured = await measureRow(row, (text) => {
       stopped.signal.throwIfAborted();
       note(text);
     });
-    results[row.name] = medians;
-    printRow(`${row.name}: ${row.what}`, medians);
+    results[row.name] = measured.medians;
+    printRow(`${row.name}: ${row.what}`, measured);
   }
 }
 const report = { node: process.versions.node, cores: availableParallelism(), rounds, rows: results };
 process.stdout.write(`${JSON.stringify(report)}\n`);
 if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
 
-function printRow(title: string, medians: Medians): void {
+/** Parts that no peer has anything to set against. */
+const alone = /MiB$|delay|cpu$/;
+
+function printRow(title: string, { medians, least }: Measured): void {
   const against = peers.filter((peer) => medians[peer] !== undefined);
-  const head = ['', 'median', ...against.map((peer) => `/ ${peer}`)];
+  const head = ['', 'median', 'least', ...against.map((peer) => `/ ${peer}`)];
   const lines = Object.entries(medians).map(([name, value]) => [
     name,
     value.toFixed(1),
-    ...against.map((peer) => (name.endsWith('MiB') ? '' : (value / (medians[peer] ?? Number.NaN)).toFixed(2))),
+    (least[name] ?? Number.NaN).toFixed(1),
+    ...against.map((peer) => (alone.test(name) ? '' : (value / (medians[peer] ?? Number.NaN)).toFixed(2))),
   ]);
   const width = (column: number): number => Math.max(...[head, ...lines].map((line) => line[column]?.length ?? 0));
   const text = [head, ...lines].map((line) =>

@@ -15,11 +15,17 @@ export interface Row {
   readonly rounds: number;
 }
 
-/** Medians by `contender` or `contender: part`. */
-export type Medians = Readonly<Record<string, number>>;
+/** By `contender` or `contender: part`. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** The least says more than the median where the machine does other things too. */
+export interface Measured {
+  readonly medians: Figures;
+  readonly least: Figures;
+}
 
 /** Runs every contender once a round, in turn, so that a busy minute hits all of them. The first round warms up and is not counted. */
-export async function measureRow(row: Row, note: (text: string) => void): Promise<Medians> {
+export async function measureRow(row: Row, note: (text: string) => void): Promise<Measured> {
   const samples = new Map<string, number[]>();
   for (let round = 0; round <= row.rounds; round += 1) {
     note(`${row.name}: round ${round} of ${row.rounds}`);
@@ -30,7 +36,9 @@ export async function measureRow(row: Row, note: (text: string) => void): Promis
       }
     }
   }
-  return Object.fromEntries(Array.from(samples, ([key, values]) => [key, median(values)]));
+  const figures = (of: (values: readonly number[]) => number): Figures =>
+    Object.fromEntries(Array.from(samples, ([key, values]) => [key, of(values)]));
+  return { medians: figures(median), least: figures((values) => Math.min(...values)) };
 }
 
 export function median(values: readonly number[]): number {

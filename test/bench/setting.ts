@@ -7,8 +7,9 @@ import { buildImage } from '../../scripts/lib/oci-image.ts';
 import { pushImage } from '../../scripts/lib/push-image.ts';
 import type { Scope } from '../../src/base/scope.ts';
 import type { ReadyImage } from '../../src/image/types.ts';
-import { startContainerd } from '../support/containerd.ts';
+import { type PrivateContainerd, startContainerd } from '../support/containerd.ts';
 import { startRegistry } from '../support/registry.ts';
+import { releaseOn } from '../support/releases.ts';
 import { type PrivateDocker, startDocker } from './docker.ts';
 import { type Resident, startResident } from './resident.ts';
 
@@ -17,6 +18,11 @@ const root = resolve(import.meta.dirname, '../..');
 
 /** What the rows measure on: every peer has both images, and a job for each is configured. */
 export interface Setting {
+  /** Goes with the setting. */
+  readonly folder: string;
+  readonly containerd: PrivateContainerd;
+  /** `host:port`, plain http. */
+  readonly registry: string;
   readonly componentd: string;
   /** Global flags of `componentd` that lead to this project and containerd. */
   readonly flags: readonly string[];
@@ -47,6 +53,8 @@ export async function prepare(scope: Scope, note: (text: string) => void): Promi
   note('building and distributing the images');
   const names = { trivial: `${registry.host}/bench/trivial:1`, log: `${registry.host}/bench/log:1` };
   const ctr = ['--address', containerd.address, '--namespace', 'bench-ctr'];
+  // Newer ones leave it to the daemon, which speaks https only in 1.7.
+  const local = releaseOn(process.env.PATH ?? '') === '1.6' ? [] : ['--local'];
   for (const [kind, entrypoint] of [
     ['trivial', ['/bin/true']],
     ['log', ['/bin/sh', '-c', logScript]],
@@ -54,7 +62,7 @@ export async function prepare(scope: Scope, note: (text: string) => void): Promi
     const archive = join(folder, `${kind}.tar`);
     await buildImage({ layers: [busybox()], config: { Entrypoint: entrypoint, Env: ['PATH=/bin'] } }, archive);
     await pushImage(archive, `http://${registry.host}`, `bench/${kind}:1`);
-    await execute('ctr', [...ctr, 'images', 'pull', '--plain-http', names[kind]]);
+    await execute('ctr', [...ctr, 'images', 'pull', '--plain-http', ...local, names[kind]]);
     await docker.load(archive, names[kind]);
   }
   const data = join(folder, 'data');
@@ -70,7 +78,18 @@ export async function prepare(scope: Scope, note: (text: string) => void): Promi
     '--state-dir',
     join(folder, 'state'),
   ];
-  const setting = { componentd: join(root, 'bin/componentd'), flags, ctr, docker, resident, trivial, names };
+  const setting = {
+    folder,
+    containerd,
+    registry: registry.host,
+    componentd: join(root, 'bin/componentd'),
+    flags,
+    ctr,
+    docker,
+    resident,
+    trivial,
+    names,
+  };
   await configure(setting, folder);
   return setting;
 }

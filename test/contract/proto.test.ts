@@ -22,16 +22,22 @@ const newer: Readonly<Record<ReleaseName, readonly string[]>> = {
     'containerd.services.diff.v1.ApplyRequest.sync_fs',
     'containerd.services.introspection.v1.ServerResponse.pid',
     'containerd.services.sandbox.v1',
+    'containerd.services.transfer.v1',
     'containerd.types.Sandbox',
+    'containerd.types.transfer',
     'grpc.health.v1',
     'io.containerd.cgroups.v2.MemoryStat.max_usage',
     'io.containerd.cgroups.v2.MemoryStat.swap_max_usage',
   ],
-  '1.7': ['grpc.health.v1'],
+  '1.7': [
+    'containerd.types.transfer.RegistryResolver.default_scheme',
+    'containerd.types.transfer.RegistryResolver.host_dir',
+    'grpc.health.v1',
+  ],
   '2': ['grpc.health.v1'],
 };
 
-const ours = await loadProto(join(import.meta.dirname, '../../proto'));
+const ours = await loadProto(join(import.meta.dirname, '../../proto'), join(import.meta.dirname, '../bench/proto'));
 
 describe.each(releaseNames)('proto/ says what the own files of containerd %s say', async (release) => {
   const gocode = findRelease(release)?.gocode;
