@@ -1,10 +1,24 @@
 import { isAbsolute } from 'node:path';
 import type { Problem } from './errors.ts';
 import { type ImageLimitSettings, problemsOfImageLimits } from './image-limits.ts';
+import { type AccessSettings, problemsOfAccess, problemsOfSignatures, type SignatureRules } from './image-trust.ts';
 import { suggest } from './suggest.ts';
+
+/**
+ * `missing` uses what is present under the name (and digest, when given), `always` asks the registry, `never` refuses to. `digest` is
+ * `missing` for exactly the digest that is asked for: nothing else is used, and a request without one is refused.
+ */
+export type PullPolicy = (typeof pullPolicies)[number];
+export const pullPolicies = ['missing', 'always', 'never', 'digest'] as const;
 
 /** What an operator decides about images; everything has a default. */
 export interface ImageSettings {
+  /** Whether jobs ask registries; `missing` when absent. */
+  readonly policy?: PullPolicy;
+  /** When a registry must say again that whoever asks may have an image that is here. */
+  readonly access?: AccessSettings;
+  /** Whose signatures are asked for; none when absent. */
+  readonly signatures?: SignatureRules;
   /** Folder with a `hosts.toml` for each registry, as containerd reads it; `/etc/containerd/certs.d` when absent. */
   readonly hostsDirectory?: string;
   /** How much one image may take. */
@@ -17,6 +31,10 @@ const checks: Readonly<Record<keyof ImageSettings, Check>> = {
   hostsDirectory: (value, path) =>
     typeof value === 'string' && isAbsolute(value) ? [] : [{ path, message: 'must be an absolute path' }],
   limits: problemsOfImageLimits,
+  policy: (value, path) =>
+    pullPolicies.includes(value as PullPolicy) ? [] : [{ path, message: `must be ${pullPolicies.join(', ')}` }],
+  access: problemsOfAccess,
+  signatures: problemsOfSignatures,
 };
 
 /** Everything that is wrong with the setting `images`, each with its path. */

@@ -127,6 +127,7 @@ export async function makePlan(spec: JobSpec, { storage, cipher }: OpenProject, 
     now: new Date(),
     pidsLimit: config.pidsLimit,
     limits: config.limits,
+    ...(config.images.policy !== undefined && { pullPolicy: config.images.policy }),
     networking: fault === undefined ? {} : { fault },
   });
   const isConnected = plan.rows.some(({ stages }) => stages.some(({ network }) => network !== 'none'));

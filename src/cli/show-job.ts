@@ -1,6 +1,7 @@
 import { counted } from '../base/counted.ts';
 import type { JournalEntry } from '../base/journal.ts';
 import { formatMemory } from '../base/memory-text.ts';
+import type { ReadyImage } from '../image/types.ts';
 import type { RowPlan, StageOutcome, StagePlan } from '../job/types.ts';
 import { formatDuration } from '../sinks/format.ts';
 import { filesOf, findJob, type SeenJob, seeJob } from './job-status.ts';
@@ -16,12 +17,17 @@ interface SeenStage {
   readonly role: StagePlan['role'];
   readonly component: string;
   readonly status: string;
+  /** Absent as long as it has not been had. */
+  readonly image?: SeenImage;
   readonly startedAt?: string;
   readonly exitCode?: number;
   readonly durationMs?: number;
   readonly usage?: StageOutcome['usage'];
   readonly message?: string;
 }
+
+/** What a name led to when the job asked. */
+type SeenImage = Pick<ReadyImage, 'name' | 'digest' | 'manifestDigest'>;
 
 /** Prints a job as its journal tells it. Secrets are not in there but encrypted, and their places are left out. */
 export async function showJob(asked: string, { config, json }: Session): Promise<void> {
@@ -37,6 +43,7 @@ function seeStage(row: RowPlan, stage: StagePlan, { entries, status }: SeenJob):
     entries.findLast((entry) => entry.kind === kind && entry.name === wanted);
   const starting = named('transition', `${name}/starting`);
   const outcome = named('step', name)?.value as StageOutcome | undefined;
+  const image = imagesOf(entries)[stage.image];
   const unfinished = starting === undefined ? 'waiting' : status === 'running' ? 'running' : 'stopped';
   return {
     row: row.index,
@@ -45,10 +52,21 @@ function seeStage(row: RowPlan, stage: StagePlan, { entries, status }: SeenJob):
     role: stage.role,
     component: stage.component,
     status: outcome?.outcome ?? unfinished,
+    ...(image && { image }),
     ...(starting && { startedAt: starting.time }),
     ...(outcome && { exitCode: outcome.exitCode, durationMs: outcome.durationMs, usage: outcome.usage }),
     ...(outcome?.message !== undefined && { message: outcome.message }),
   };
+}
+
+/** In the order of the plan; none before all of them are there. */
+function imagesOf(entries: readonly JournalEntry[]): readonly SeenImage[] {
+  const step = entries.findLast(({ kind, name }) => kind === 'step' && name === 'images');
+  return ((step?.value ?? []) as readonly ReadyImage[]).map(({ name, digest, manifestDigest }) => ({
+    name,
+    digest,
+    ...(manifestDigest !== undefined && { manifestDigest }),
+  }));
 }
 
 function documentOf(seen: SeenJob, stages: readonly SeenStage[]): object {
@@ -100,7 +118,11 @@ function describe(seen: SeenJob, stages: readonly SeenStage[]): void {
         ? `, ${formatDuration(durationMs)} ago`
         : `, took ${formatDuration(durationMs)}`;
   fact('started', `${new Date(startedMs).toISOString().slice(0, 19).replace('T', ' ')} UTC${took}`);
-  for (const image of plan?.images ?? []) fact('image', image.reference);
+  for (const [index, { reference }] of (plan?.images ?? []).entries()) {
+    const had = imagesOf(entries)[index];
+    fact('image', [reference, had?.digest].filter(Boolean).join(' '));
+    fact('', had?.manifestDigest && `its manifest ${had.manifestDigest}`);
+  }
   fact(
     'steps',
     entries

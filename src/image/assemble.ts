@@ -46,7 +46,7 @@ export interface Assembly {
 export async function assemble(client: Containerd, assembly: Assembly): Promise<ReadyImage> {
   const { name, target, snapshotter, emit } = assembly;
   emit({ type: 'image', image: name, status: 'pulling', digest: target.digest });
-  const { manifest } = await fetchManifest(client, assembly);
+  const { manifest, digest } = await fetchManifest(client, assembly);
   checkDownload(manifest, assembly);
   const config = await fetchConfig(client, assembly, manifest);
   const chain = chainIds(config.diffIds);
@@ -66,6 +66,7 @@ export async function assemble(client: Containerd, assembly: Assembly): Promise<
   return {
     name,
     digest: target.digest,
+    ...(digest !== target.digest && { manifestDigest: digest }),
     configDigest: manifest.config.digest,
     chainId,
     snapshotter,

@@ -27,8 +27,11 @@ export async function readPresent(
   const { config, diffIds } = parseConfig(bytes, name);
   const chainId = chainIds(diffIds).at(-1) ?? '';
   if (chainId !== '' && !(await snapshotExists(client, snapshotter, chainId))) return undefined;
-  const configDigest = found.manifest.config.digest;
-  return { ...found, image: { name, digest: target.digest, configDigest, chainId, snapshotter, config } };
+  const { manifest, manifestDigest } = found;
+  const { digest } = target;
+  const behindIndex = manifestDigest === digest ? {} : { manifestDigest };
+  const configDigest = manifest.config.digest;
+  return { ...found, image: { name, digest, ...behindIndex, configDigest, chainId, snapshotter, config } };
 }
 
 /** The manifest that runs here of what a target names; `undefined` when it is not in the content store. */

@@ -28,6 +28,8 @@ export interface PlanOptions {
   readonly pidsLimit: number;
   /** What the operator allows; nothing but the contract's limits when absent. */
   readonly limits?: LimitSettings;
+  /** Whether registries are asked for images; `missing` when absent. */
+  readonly pullPolicy?: ImagePlan['policy'];
   /** None when absent. */
   readonly networking?: Networking;
 }
@@ -37,7 +39,7 @@ const noNetworking: Networking = { fault: { message: 'nobody said that there are
 /** Takes every decision of a job. Pure: equal input, equal plan. */
 export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
   const { spec, component, project, token, notes } = resolved;
-  const images = new Images();
+  const images = new Images(options.pullPolicy);
   const definitions = [component, ...resolved.processors.values()];
   const { policy, networking = noNetworking } = options;
   const warnings = new Set([...notes, ...networkNotes(definitions, policy, networking)]);
@@ -66,6 +68,11 @@ export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
 /** Every image once, in the order of first use. */
 class Images {
   readonly list: ImagePlan[] = [];
+  readonly #policy: ImagePlan['policy'];
+
+  constructor(policy: ImagePlan['policy'] = 'missing') {
+    this.#policy = policy;
+  }
 
   indexOf(component: ComponentDefinition, tag: string | undefined): number {
     const reference = imageReference(component, tag);
@@ -75,7 +82,7 @@ class Images {
     return (
       this.list.push({
         reference,
-        policy: 'missing',
+        policy: this.#policy,
         // The digest belongs to the definition's own tag.
         ...(digest !== undefined && tag === undefined && { digest }),
         printable: printableImage(reference),

@@ -10,7 +10,7 @@ import {
 import type { ReadyImage } from '../image/types.ts';
 import type { JobContext } from './context.ts';
 import type { CommitResult } from './storage.ts';
-import type { Explanation, Failure, JobResult, Limit, Outcome, RowOutcome, StageOutcome } from './types.ts';
+import type { Explanation, Failure, JobResult, Limit, Outcome, RowOutcome, StageOutcome, UsedImage } from './types.ts';
 
 const finished = 'Component processing finished.';
 const nothingToDo = 'No configurations executed.';
@@ -152,10 +152,12 @@ function told({ rows, images, loads }: Finished, { plan, journal, redact }: JobC
   } as const;
 }
 
-function usedImage(plan: JobContext['plan'], images: readonly ReadyImage[], row: number, stage: number) {
+function usedImage(plan: JobContext['plan'], images: readonly ReadyImage[], row: number, stage: number): UsedImage {
   const index = plan.rows[row]?.stages[stage]?.image ?? -1;
   const printable = plan.images[index]?.printable ?? '';
-  const digest = images[index]?.digest;
-  const repository = printable.replace(/:[^:/]*$/, '');
-  return { id: printable, digests: digest === undefined ? [] : [`${repository}@${digest}`] };
+  const image = images[index];
+  if (image === undefined) return { id: printable, digests: [] };
+  const { name, digest, manifestDigest } = image;
+  const digests = [`${printable.replace(/:[^:/]*$/, '')}@${digest}`];
+  return { id: printable, digests, name, digest, ...(manifestDigest !== undefined && { manifestDigest }) };
 }

@@ -220,6 +220,20 @@ export interface ProcessedTags {
   readonly tags: readonly string[];
 }
 
+/** What a stage ran, or was to run; without digests when the image could not be had. */
+export interface UsedImage {
+  /** Without the registry's host. */
+  readonly id: string;
+  /** `repository@digest`, as `docker inspect` tells it. */
+  readonly digests: readonly string[];
+  /** The whole reference, as containerd names the image; this and the rest are absent in results of older versions. */
+  readonly name?: string;
+  /** What the name led to: an index or a manifest. */
+  readonly digest?: string;
+  /** The manifest that ran, where `digest` is an index's. */
+  readonly manifestDigest?: string;
+}
+
 /** The one object at the end; what `--json` prints and the journal's last step holds. */
 export interface JobResult {
   readonly job: string;
@@ -232,7 +246,7 @@ export interface JobResult {
   /** What the job ran under; results of the first format do not say it. */
   readonly token?: TokenInfo;
   /** Outer list: rows that ran; inner: images in run order, without the registry's host. */
-  readonly images: readonly (readonly { readonly id: string; readonly digests: readonly string[] }[])[];
+  readonly images: readonly (readonly UsedImage[])[];
   readonly stages: readonly (readonly StageOutcome[])[];
   readonly input: {
     readonly tables: readonly { readonly id: string; readonly rows: number; readonly bytes: number }[];
