@@ -10,10 +10,18 @@ function labelsNow(): Readonly<Record<string, string>> {
   return { 'componentd.managed': 'true', [lastUsedLabel]: new Date().toISOString() };
 }
 
+/** Labels of ours on an image record, by key. */
+export type RecordLabels = Readonly<Record<string, string>>;
+
 /** Makes the name stand for the target; the record is what keeps content and snapshots from then on. @throws ContainerdError */
-export async function saveImage(client: Containerd, name: string, target: Descriptor): Promise<void> {
+export async function saveImage(
+  client: Containerd,
+  name: string,
+  target: Descriptor,
+  more: RecordLabels = {},
+): Promise<void> {
   const { mediaType, digest, size } = target;
-  const image = { name, labels: labelsNow(), target: { mediaType, digest, size } };
+  const image = { name, labels: { ...labelsNow(), ...more }, target: { mediaType, digest, size } };
   for (;;) {
     try {
       await client.call('Images.Create', { image });
@@ -28,6 +36,16 @@ export async function saveImage(client: Containerd, name: string, target: Descri
       // Removed since the attempt to create it: once more from the start.
       if (!isNotFound(error)) throw error;
     }
+  }
+}
+
+/** Sets labels on a record and leaves its others as they are; nothing when the record is gone. @throws ContainerdError */
+export async function labelImage(client: Containerd, name: string, labels: RecordLabels): Promise<void> {
+  try {
+    const paths = Object.keys(labels).map((key) => `labels.${key}`);
+    await client.call('Images.Update', { image: { name, labels }, updateMask: { paths } });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
   }
 }
 
