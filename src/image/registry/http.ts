@@ -3,6 +3,7 @@ import {
   type ClientRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
+  type OutgoingHttpHeaders,
   request as requestHttp,
 } from 'node:http';
 import { request as requestHttps } from 'node:https';
@@ -12,16 +13,21 @@ import { InfrastructureError } from '../../base/errors.ts';
 import { AddressRefused } from './address.ts';
 import { Transient } from './transient.ts';
 
+/** By lower-case name. */
+export type Headers = Readonly<Record<string, string | readonly string[]>>;
+
 export interface HttpRequest {
   readonly url: URL;
   readonly method: 'GET' | 'HEAD' | 'POST';
   /** Sent as it is; only POST has one. */
   readonly body?: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Headers;
   readonly signal: AbortSignal;
   readonly agent: Agent;
   /** Bound of the time until the headers of the answer are here, connecting included. */
   readonly timeoutMs: number;
+  /** Bound of the time until a connection is there; 10 s unless told otherwise. */
+  readonly connectTimeoutMs?: number;
   readonly lookup?: LookupFunction;
 }
 
@@ -34,7 +40,7 @@ export interface HttpResponse {
   readonly body: IncomingMessage;
 }
 
-const connectTimeoutMs = 10_000;
+const defaultConnectTimeoutMs = 10_000;
 const idleTimeoutMs = 30_000;
 
 /**
@@ -49,13 +55,13 @@ export async function send(request: HttpRequest): Promise<HttpResponse> {
     method,
     agent,
     signal,
-    headers: { ...headers, 'accept-encoding': 'identity' },
+    headers: { ...(headers as OutgoingHttpHeaders), 'accept-encoding': 'identity' },
     ...(lookup && { lookup }),
   };
   const outgoing: ClientRequest = url.protocol === 'https:' ? requestHttps(url, options) : requestHttp(url, options);
   const expire = (what: string, ms: number): NodeJS.Timeout =>
-    setTimeout(() => outgoing.destroy(new Transient(`${url.host} ${what} within ${Math.round(ms / 1000)} s`)), ms);
-  const connecting = expire('did not accept a connection', connectTimeoutMs);
+    setTimeout(() => outgoing.destroy(new Transient(`${url.host} ${what} within ${Math.round(ms / 100) / 10} s`)), ms);
+  const connecting = expire('did not accept a connection', request.connectTimeoutMs ?? defaultConnectTimeoutMs);
   const answering = expire('did not answer', request.timeoutMs);
   outgoing.on('socket', (socket) => {
     if (!socket.connecting) clearTimeout(connecting);
@@ -131,16 +137,26 @@ export function discard(response: HttpResponse): void {
   else response.body.destroy();
 }
 
-/** What another try cannot mend is an error of its own; everything else that has a code is of the network. */
+/** What another try cannot mend is an error of its own, with a reason; everything else that has a code is of the network. */
 function asTransient(url: URL, error: unknown): unknown {
   if (error instanceof Transient || error instanceof AddressRefused) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === undefined) return error;
-  if (code === 'ENOTFOUND')
-    return new InfrastructureError(`the host ${url.host} is not known`, { cause: error, hint: 'Check its name.' });
-  if (/^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|ERR_TLS_)/.test(code)) {
-    const hint = 'Trust the authority that signed it through NODE_EXTRA_CA_CERTS.';
-    return new InfrastructureError(`the certificate of ${url.host} is refused: ${message}`, { cause: error, hint });
-  }
-  return new Transient(`${url.host}: ${message}`, { cause: error });
+  const known = lasting(code, message);
+  if (known === undefined) return new Transient(`${url.host}: ${message}`, { cause: error });
+  const [reason, text] = known;
+  return new InfrastructureError(text.replace('HOST', url.host), { cause: error, reason });
+}
+
+function lasting(code: string, message: string): readonly [string, string] | undefined {
+  if (code === 'ENOTFOUND') return ['host_unknown', 'the host HOST is not known'];
+  if (/^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_|HOSTNAME_MISMATCH|ERR_TLS_)/.test(code))
+    return ['certificate_refused', `the certificate of HOST is refused: ${message}`];
+  if (code.startsWith('HPE_')) return ['not_http', 'what listens at HOST does not speak plain http'];
+  if (/wrong.version.number|packet.length.too.long/i.test(code + message))
+    return ['not_tls', 'what listens at HOST does not speak TLS'];
+  // Which alert comes depends on the server: that it wants another certificate is what it says with each.
+  if (/alert.(?:certificate|bad.certificate|unknown.ca|handshake.failure|access.denied)/i.test(code + message))
+    return ['certificate_wanted', 'HOST wants to be shown another certificate than it was'];
+  return undefined;
 }

@@ -4,11 +4,20 @@ import { sleep } from '../../base/abort.ts';
 export class Transient extends Error {
   override readonly name = 'Transient';
   readonly retryAfterMs: number | undefined;
+  /** Whether a server said so itself. */
+  readonly answered: boolean;
 
-  constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterMs?: number } = {}) {
+  constructor(message: string, options: TransientOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.retryAfterMs = options.retryAfterMs;
+    this.answered = options.answered ?? false;
   }
+}
+
+export interface TransientOptions {
+  readonly cause?: unknown;
+  readonly retryAfterMs?: number | undefined;
+  readonly answered?: boolean;
 }
 
 export interface RetryBounds {

@@ -1,0 +1,162 @@
+import { InfrastructureError, UserError } from '../../base/errors.ts';
+import type { HostSettings } from '../hosts/types.ts';
+import type { Reference } from '../reference.ts';
+import type { CredentialSource } from '../types.ts';
+import { retryAfter } from './answer.ts';
+import { Authorizer, deniedError } from './auth.ts';
+import { discard, type HttpResponse, readWhole } from './http.ts';
+import { Transient } from './transient.ts';
+import { Transport } from './transport.ts';
+
+/** A request to the registry API. */
+export interface Ask {
+  readonly method: 'GET' | 'HEAD';
+  /** Below the repository: `manifests/latest`. */
+  readonly path: string;
+  readonly accept: string;
+  readonly range?: string;
+}
+
+export interface HostOptions {
+  readonly settings: HostSettings;
+  readonly reference: Reference;
+  readonly credentials: CredentialSource | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** No single answer may take longer. */
+export const answerTimeoutMs = 20_000;
+
+/**
+ * One host that serves a repository: its connections, and what it was convinced with. A mirror is told whose images are meant (`ns`), and
+ * is given the credentials of its own name.
+ */
+export class Host implements Disposable {
+  readonly settings: HostSettings;
+  readonly #reference: Reference;
+  readonly #signal: AbortSignal;
+  readonly #transport: Transport;
+  readonly #authorizer: Authorizer;
+
+  constructor({ settings, reference, credentials, signal }: HostOptions) {
+    this.settings = settings;
+    this.#reference = reference;
+    this.#signal = signal;
+    this.#transport = new Transport(settings);
+    this.#authorizer = new Authorizer({
+      registry: settings.origin,
+      repository: reference.path,
+      credentials,
+      ask: (request) => this.#transport.request({ ...request, timeoutMs: answerTimeoutMs }),
+    });
+  }
+
+  /** `host:port`, without the port that the scheme implies. */
+  get name(): string {
+    return this.settings.origin.host;
+  }
+
+  /**
+   * Answers with 2xx, or with 400 or 405 for a HEAD that should be a GET; authenticates on the way.
+   * @throws Transient for what may pass; UserError when the host has none or gives none; InfrastructureError; the signal's reason
+   */
+  async ask(ask: Ask, timeoutMs: number): Promise<HttpResponse> {
+    try {
+      return await this.#checked(ask, await this.#authorized(ask, performance.now() + timeoutMs));
+    } catch (error) {
+      throw this.#withAdvice(error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#transport[Symbol.dispose]();
+  }
+
+  async #authorized(ask: Ask, end: number): Promise<HttpResponse> {
+    for (let refused = 0; ; refused += 1) {
+      const authorization = await this.#authorizer.header(this.#signal);
+      const response = await this.#transport.request({
+        method: ask.method,
+        url: this.#url(ask),
+        headers: {
+          accept: ask.accept,
+          ...(ask.range && { range: ask.range }),
+          ...(authorization && { authorization }),
+        },
+        signal: this.#signal,
+        timeoutMs: Math.min(answerTimeoutMs, end - performance.now()),
+      });
+      if (response.status !== 401) return response;
+      discard(response);
+      const challenge = response.headers['www-authenticate'];
+      const again = refused < 2 && (await this.#authorizer.challenged(challenge, authorization, this.#signal));
+      if (!again || (refused === 1 && authorization === undefined)) throw this.#denied();
+    }
+  }
+
+  #url({ path }: Ask): URL {
+    const { origin, root } = this.settings;
+    const { domain, path: repository } = this.#reference;
+    const url = new URL(`${root}/${repository}/${path}`, origin);
+    const isItself = origin.host === new URL(`${origin.protocol}//${domain}`).host;
+    const isDockerHub = domain === 'docker.io' && origin.host === 'registry-1.docker.io';
+    if (!isItself && !isDockerHub) url.searchParams.set('ns', domain);
+    return url;
+  }
+
+  async #checked(ask: Ask, response: HttpResponse): Promise<HttpResponse> {
+    const { status } = response;
+    if (status >= 200 && status < 300) return response;
+    if (ask.method === 'HEAD' && (status === 405 || status === 400)) return response;
+    if (status === 400 && (await this.#speaksTls(response))) {
+      throw new InfrastructureError(`what listens at ${this.name} speaks TLS`, { reason: 'not_http' });
+    }
+    discard(response);
+    if (status === 404) throw this.#unknown(ask);
+    if (status === 403) throw this.#denied();
+    if (status === 408 || status === 429 || status >= 500) {
+      const retryAfterMs = retryAfter(response);
+      throw new Transient(`${this.name} answered ${status}`, {
+        answered: true,
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      });
+    }
+    throw new InfrastructureError(`the registry ${this.name} answered ${status} for ${this.#reference.name}`);
+  }
+
+  /** Servers that get plain http where they speak TLS say so in an answer that is still plain. */
+  async #speaksTls(response: HttpResponse): Promise<boolean> {
+    if (response.url.protocol !== 'http:') return false;
+    const body = await readWhole(response, { limit: 4096, timeoutMs: answerTimeoutMs, signal: this.#signal });
+    return body?.includes('HTTPS') ?? false;
+  }
+
+  #unknown(ask: Ask): UserError {
+    const what = ask.path.startsWith('blobs/') ? `${ask.path.slice('blobs/'.length)} of ` : '';
+    return new UserError(`unknown image: the registry ${this.name} has no ${what}${this.#reference.name}`, {
+      reason: 'image_not_found',
+      hint: 'Check the repository and the tag.',
+    });
+  }
+
+  #denied(): UserError {
+    return deniedError(this.name, this.#reference.name, this.#authorizer.withCredentials);
+  }
+
+  /** Only here is it known where the operator can say how the host is spoken to. */
+  #withAdvice(error: unknown): unknown {
+    if (!(error instanceof InfrastructureError) || error.reason === undefined || error.hint !== undefined) return error;
+    const { file, isConfigured } = this.settings;
+    const key = isConfigured ? 'the host' : 'server';
+    const advice: Readonly<Record<string, string>> = {
+      host_unknown: 'Check its name.',
+      certificate_refused: `Name the authority that signed it as ca in ${file}, or in NODE_EXTRA_CA_CERTS.`,
+      certificate_wanted: `Name the certificate that it expects, with its key, as client in ${file}.`,
+      not_http: `If it speaks TLS, write ${key} as "https://${this.name}" in ${file}, with the authority that signed its certificate as ca.`,
+      not_tls: `If it speaks plain http, write ${key} as "http://${this.name}" in ${file}; that is possible on this machine only.`,
+    };
+    const hint = advice[error.reason];
+    if (hint === undefined) return error;
+    return new InfrastructureError(error.message, { cause: error.cause, reason: error.reason, hint });
+  }
+}
