@@ -48,7 +48,7 @@ async function fromNodeOrRegistry(
   }
   at.emit({ type: 'image', image: name, status: 'resolving' });
   const { Registry } = await import('./registry/registry.ts');
-  using registry = new Registry({ reference, credentials: at.credentials, signal: at.signal });
+  using registry = new Registry({ ...at, reference, credentials: at.credentials });
   const resolved = await registry.resolve();
   const image = await assemble(client, {
     ...at,

@@ -46,7 +46,7 @@ export async function ensureImage(
     import('./credentials/request.ts'),
   ]);
   const credentials = credentialsFor(reference, request.credentials, at.credentials);
-  using registry = new Registry({ reference, credentials, signal: at.signal });
+  using registry = new Registry({ ...at, reference, credentials });
   const target = await registry.resolve();
   const image =
     present?.image.digest === target.digest

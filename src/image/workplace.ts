@@ -12,6 +12,8 @@ export interface Workplace {
   readonly turns: Turns;
   /** Secrets for registries, besides what a request brings along; none when absent. */
   readonly credentials?: CredentialSource;
+  /** Folder in which the operator says which hosts serve a registry, see `readHosts`; containerd's own when absent. */
+  readonly hostsDirectory?: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
