@@ -1,16 +1,22 @@
-import { apiHost, type Reference } from '../reference.ts';
+import type { Reference } from '../reference.ts';
 import type { CredentialSource, RegistryCredentials } from '../types.ts';
+import { parseServer } from './server.ts';
 
-/** What a request brings along goes to its server only; everything else is found in `others`. */
+/** What a request brings along counts first, and goes to its server only; every other host gets what the tenant's own source has for it. */
 export function credentialsFor(
-  reference: Reference,
+  { domain }: Pick<Reference, 'domain'>,
   given: RegistryCredentials | undefined,
-  others: CredentialSource | undefined,
+  tenant: CredentialSource | undefined,
 ): CredentialSource | undefined {
-  if (given === undefined) return others;
-  const { username, password, server = reference.domain } = given;
-  const host = apiHost(server);
+  if (given === undefined) return tenant;
+  const { kind, username, password, server, region } = given;
+  const { host } = parseServer(server || domain);
   return {
-    find: async (query) => (query.host === host ? { kind: 'password', username, password } : others?.find(query)),
+    find: async (query) => {
+      if (query.host !== host) return tenant?.find(query);
+      if (kind === undefined) return { kind: 'password', username, password };
+      const key = { accessKeyId: username, secretAccessKey: password };
+      return tenant?.find({ ...query, given: { key, ...(region !== undefined && { region }) } });
+    },
   };
 }

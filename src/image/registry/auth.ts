@@ -1,32 +1,11 @@
-import { InfrastructureError, UserError } from '../../base/errors.ts';
+import { UserError } from '../../base/errors.ts';
 import type { CredentialSource, RegistrySecret } from '../types.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { discard, type HttpResponse, readWhole } from './http.ts';
-import { realmProblem } from './realm.ts';
-import { Transient } from './transient.ts';
-import type { TransportRequest } from './transport.ts';
+import { basicHeader, fetchToken, type Token, type TokenQuestion } from './token-server.ts';
 
-export interface AuthorizerOptions {
-  /** Origin of the registry's API. */
-  readonly registry: URL;
-  /** Repository that will be pulled from: the scope that tokens are asked for. */
-  readonly repository: string;
+export interface AuthorizerOptions extends Pick<TokenQuestion, 'registry' | 'repository' | 'ask'> {
   readonly credentials: CredentialSource | undefined;
-  /** Sends a request to a token server. */
-  readonly ask: (request: TokenRequest) => Promise<HttpResponse>;
 }
-
-export type TokenRequest = Pick<TransportRequest, 'url' | 'method' | 'headers' | 'body' | 'signal'>;
-
-interface Token {
-  readonly header: string;
-  /** On the clock of `performance.now()`. */
-  readonly expires: number;
-}
-
-const maxTokenAnswer = 1024 * 1024;
-const defaultLifeSeconds = 60;
-const marginMs = 10_000;
 
 /**
  * Answers a registry's challenges for one repository: anonymous, Basic, or Bearer (distribution's token authentication).
@@ -35,8 +14,8 @@ const marginMs = 10_000;
 export class Authorizer {
   readonly #options: AuthorizerOptions;
   #challenge: Challenge | undefined;
-  #secret: Promise<RegistrySecret | undefined> | undefined;
-  #withCredentials = false;
+  #finding: Promise<RegistrySecret | undefined> | undefined;
+  #secret: RegistrySecret | undefined;
   #token: Token | undefined;
   #pending: Promise<Token> | undefined;
 
@@ -46,15 +25,19 @@ export class Authorizer {
 
   /** Whether a secret was found for the registry; false before any challenge. */
   get withCredentials(): boolean {
-    return this.#withCredentials;
+    return this.#secret !== undefined;
   }
 
-  /** The `Authorization` header to send now; `undefined` before any challenge. */
+  /**
+   * The `Authorization` header to send now; `undefined` before any challenge.
+   * @throws UserError when the token server refuses the secret, what {@link fetchToken} throws, or what finding the secret throws
+   */
   async header(signal: AbortSignal): Promise<string | undefined> {
-    if (this.#challenge === undefined) return undefined;
-    if (this.#challenge.scheme === 'basic') return basicHeader(await this.#findSecret(signal));
-    if (this.#token !== undefined && performance.now() < this.#token.expires) return this.#token.header;
     const challenge = this.#challenge;
+    if (challenge === undefined) return undefined;
+    const fixed = fixedHeader(challenge, await this.#findSecret(signal));
+    if (fixed !== undefined) return fixed;
+    if (this.#token !== undefined && performance.now() < this.#token.expires) return this.#token.header;
     this.#pending ??= this.#fetchToken(challenge, signal).finally(() => {
       this.#pending = undefined;
     });
@@ -66,110 +49,53 @@ export class Authorizer {
   async challenged(headers: string | undefined, sent: string | undefined, signal: AbortSignal): Promise<boolean> {
     const offered = parseChallenges(headers ?? '');
     const bearer = offered.find(({ scheme, params }) => scheme === 'bearer' && params.has('realm'));
-    const basic = offered.find(({ scheme }) => scheme === 'basic');
-    if (bearer !== undefined) {
-      this.#challenge = bearer;
-      if (this.#token?.header === sent) this.#token = undefined;
-      return true;
-    }
-    const header = basic && basicHeader(await this.#findSecret(signal));
-    if (header === undefined || sent === header) return false;
-    this.#challenge = basic;
+    const challenge = bearer ?? offered.find(({ scheme }) => scheme === 'basic');
+    if (challenge === undefined) return false;
+    const fixed = fixedHeader(challenge, await this.#findSecret(signal));
+    if (fixed === undefined && bearer === undefined) return false;
+    if (fixed !== undefined && fixed === sent) return false;
+    this.#challenge = challenge;
+    if (this.#token?.header === sent) this.#token = undefined;
     return true;
+  }
+
+  /** Access to `what` was refused for good: nothing is tried again. */
+  denied(what: string): UserError {
+    return deniedError(this.#options.registry.host, what, this.#secret?.origin ?? this.withCredentials);
   }
 
   #findSecret(signal: AbortSignal): Promise<RegistrySecret | undefined> {
     const { credentials, registry, repository } = this.#options;
-    this.#secret ??= (async () => {
-      const secret = await credentials?.find({ host: registry.host, repository, signal });
-      this.#withCredentials = secret !== undefined;
-      return secret;
+    this.#finding ??= (async () => {
+      this.#secret = await credentials?.find({ host: registry.host, repository, signal });
+      return this.#secret;
     })();
-    return this.#secret;
+    return this.#finding;
   }
 
   async #fetchToken(challenge: Challenge, signal: AbortSignal): Promise<Token> {
-    const basic = basicHeader(await this.#findSecret(signal));
-    const url = this.#tokenUrl(challenge, basic !== undefined);
-    const asked = performance.now();
-    const response = await this.#options.ask({
-      url,
-      method: 'GET',
-      headers: basic === undefined ? {} : { authorization: basic },
-      signal,
-    });
-    if (response.status === 401 || response.status === 403) {
-      discard(response);
-      throw deniedError(this.#options.registry.host, this.#options.repository, basic !== undefined);
-    }
-    if (response.status >= 500 || response.status === 429) {
-      discard(response);
-      throw new Transient(`the token server ${url.host} answered ${response.status}`);
-    }
-    const body =
-      response.status === 200
-        ? await readWhole(response, { limit: maxTokenAnswer, timeoutMs: 20_000, signal })
-        : discard(response);
-    const answer = body && readAnswer(body);
-    if (answer === undefined) {
-      throw new InfrastructureError(`the token server ${url.host} gave no usable token (status ${response.status})`);
-    }
-    return { header: `Bearer ${answer.token}`, expires: asked + Math.max(1000, answer.lifeSeconds * 1000 - marginMs) };
-  }
-
-  #tokenUrl(challenge: Challenge, withCredentials: boolean): URL {
-    const { registry, repository } = this.#options;
-    const realm = challenge.params.get('realm') ?? '';
-    if (!URL.canParse(realm))
-      throw new InfrastructureError(`the registry ${registry.host} names a token server that is no URL`);
-    const url = new URL(realm);
-    url.username = '';
-    url.password = '';
-    const problem = realmProblem(registry, url, withCredentials);
-    if (problem !== undefined) {
-      throw new InfrastructureError(
-        `the registry ${registry.host} names the token server ${url.host}, which is refused: ${problem}`,
-        {
-          reason: 'realm_refused',
-        },
-      );
-    }
-    const service = challenge.params.get('service');
-    if (service !== undefined) url.searchParams.set('service', service);
-    const scopes = new Set([...(challenge.params.get('scope') ?? '').split(' '), `repository:${repository}:pull`]);
-    for (const scope of [...scopes].filter((text) => text !== '').sort()) url.searchParams.append('scope', scope);
-    return url;
+    const secret = await this.#findSecret(signal);
+    const token = await fetchToken({ ...this.#options, challenge, secret, signal });
+    if (token === undefined) throw this.denied(this.#options.repository);
+    return token;
   }
 }
 
-function basicHeader(secret: RegistrySecret | undefined): string | undefined {
-  if (secret?.kind !== 'password') return undefined;
-  return `Basic ${Buffer.from(`${secret.username}:${secret.password}`).toString('base64')}`;
+/** What needs no token server to answer the challenge. */
+function fixedHeader({ scheme }: Challenge, secret: RegistrySecret | undefined): string | undefined {
+  if (scheme === 'basic') return basicHeader(secret);
+  return secret?.kind === 'registry-token' ? `Bearer ${secret.token}` : undefined;
 }
 
-/** Access was refused for good: nothing is tried again. */
-export function deniedError(host: string, repository: string, withCredentials: boolean): UserError {
-  const why = withCredentials
-    ? 'the given credentials do not allow it'
-    : 'it needs credentials, or does not exist there';
-  return new UserError(`the registry ${host} refuses to give out ${repository}: ${why}`, {
+/** `credentials` says whether there were any, or which. */
+export function deniedError(host: string, what: string, credentials: boolean | string): UserError {
+  const given = credentials === true ? 'the given credentials' : credentials;
+  const why = given === false ? 'it needs credentials, or does not exist there' : `${given} do not allow it`;
+  return new UserError(`the registry ${host} refuses to give out ${what}: ${why}`, {
     reason: 'registry_denied',
-    hint: 'Give a user name and a password for this registry: repository.username and repository.#password.',
+    hint:
+      given === false
+        ? 'Give a user name and a password for this registry: repository.username and repository.#password, or images.credentials.'
+        : 'Check the user name and the password, and whether they may read this repository.',
   });
-}
-
-function readAnswer(body: Buffer): { readonly token: string; readonly lifeSeconds: number } | undefined {
-  try {
-    const answer = JSON.parse(body.toString()) as {
-      token?: unknown;
-      access_token?: unknown;
-      expires_in?: unknown;
-    } | null;
-    const token = answer?.access_token ?? answer?.token;
-    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) return undefined;
-    const life = answer?.expires_in;
-    return { token, lifeSeconds: typeof life === 'number' && life > 0 ? life : defaultLifeSeconds };
-  } catch {
-    return undefined;
-  }
 }

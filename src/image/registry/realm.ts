@@ -1,16 +1,24 @@
 import { isLoopbackHost } from '../reference.ts';
+import type { RegistrySecret } from '../types.ts';
 
 /**
- * Why a token server that a registry names must not be asked (with credentials, if there are any), or `undefined` when it may be.
- * A realm is the registry's word: credentials go over https to the registry's own host or a host of the same owner, judged by name only.
+ * Why a token server that a registry names must not be asked (with the secret, if there is one), or `undefined` when it may be.
+ * A realm is the registry's word: a secret goes over https to the registry's own host or a host of the same owner, judged by name only,
+ * or to the one that the operator named with it.
  */
-export function realmProblem(registry: URL, realm: URL, withCredentials: boolean): string | undefined {
+export function realmProblem(
+  registry: URL,
+  realm: URL,
+  secret: Pick<RegistrySecret, 'tokenServer'> | undefined,
+): string | undefined {
+  const withCredentials = secret !== undefined;
   if (registry.protocol === 'http:') {
     const allowed = isLoopbackHost(realm.host) || (realm.protocol === 'https:' && !withCredentials);
     return allowed ? undefined : 'a registry on this machine must name a token server on this machine';
   }
   if (realm.protocol !== 'https:') return 'the token server of an https registry must use https';
-  if (!withCredentials || sameOwner(registry.hostname, realm.hostname)) return undefined;
+  if (!withCredentials || secret.tokenServer === realm.host || sameOwner(registry.hostname, realm.hostname))
+    return undefined;
   return 'credentials are sent only to the registry itself or to a host below the same domain';
 }
 

@@ -4,7 +4,7 @@ import { realmProblem } from '../../../src/image/registry/realm.ts';
 
 describe('a token server named by a registry', () => {
   const refused = (registry: string, realm: string, withCredentials = true) =>
-    realmProblem(new URL(registry), new URL(realm), withCredentials) !== undefined;
+    realmProblem(new URL(registry), new URL(realm), withCredentials ? {} : undefined) !== undefined;
 
   it.each([
     ['https://registry-1.docker.io', 'https://auth.docker.io/token'],
@@ -37,6 +37,18 @@ describe('a token server named by a registry', () => {
     expect(refused('https://quay.io', 'https://auth.example/token', false)).toBe(false);
     expect(refused('https://quay.io', 'http://auth.example/token', false)).toBe(true);
     expect(refused('http://127.0.0.1:5000', 'http://169.254.169.254/latest', false)).toBe(true);
+  });
+});
+
+describe('a token server that the operator names', () => {
+  const problem = (registry: string, realm: string) =>
+    realmProblem(new URL(registry), new URL(realm), { tokenServer: 'login.example:8443' });
+
+  it('may be of another domain, but is that one exactly, and https', () => {
+    expect(problem('https://registry', 'https://login.example:8443/token')).toBeUndefined();
+    expect(problem('https://registry', 'https://login.example/token')).toBeDefined();
+    expect(problem('https://registry', 'http://login.example:8443/token')).toBeDefined();
+    expect(problem('http://127.0.0.1:5000', 'https://login.example:8443/token')).toBeDefined();
   });
 });
 
