@@ -55,6 +55,9 @@ export async function set(
       changeConfiguration(catalogue, secrets, key, () => change),
       session,
     );
+    if (session.json || session.quiet || storage.refusal({ on: 'components', to: 'read' }) !== undefined) return;
+    if ((await storage.component(key.component)) === undefined)
+      print(`  warning: there is no component ${shown(key.component)} yet; see \`componentd component ls\``);
   });
 }
 

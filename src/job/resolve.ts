@@ -38,7 +38,7 @@ export interface ResolvedRow {
 }
 
 const empty: JsonObject = new Map();
-const addHint = 'Add it with `componentd component add`.';
+const addHint = 'Add it with `componentd component add`, or see `componentd component ls`.';
 
 /**
  * Looks up what a job names: component, configuration or inline data, rows, processors. Whatever of the contract this version does not do
