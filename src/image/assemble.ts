@@ -7,7 +7,14 @@ import { type ParsedConfig, parseConfig } from './config.ts';
 import { type BlobRequest, ensureBlob, labelBlob, readBlob } from './content.ts';
 import { invalid } from './document.ts';
 import { unpackLayers } from './layers.ts';
-import { type Descriptor, type Manifest, maxConfigBytes, maxManifestBytes, parseManifest } from './manifest.ts';
+import {
+  type Descriptor,
+  indexMediaTypes,
+  type Manifest,
+  maxConfigBytes,
+  maxManifestBytes,
+  parseManifest,
+} from './manifest.ts';
 import { formatPlatform, hostPlatform, platformRank, selectManifest } from './platform.ts';
 import type { Turns } from './turns.ts';
 import type { ReadyImage } from './types.ts';
@@ -87,6 +94,7 @@ async function fetchManifest(client: Containerd, assembly: Assembly): Promise<{ 
     const made = `it is not made for ${formatPlatform(host)}, only for ${offered.join(', ') || 'nothing'}`;
     throw invalid(name, made, 'image_platform');
   }
+  if (indexMediaTypes.has(entry.mediaType)) throw invalid(name, 'it has an index within an index');
   const chosen = await fetchDocument(client, assembly, entry);
   if (chosen.kind === 'index') throw invalid(name, 'it has an index within an index');
   return { manifest: chosen, digest: entry.digest };

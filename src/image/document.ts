@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { UserError } from '../base/errors.ts';
 
 export interface DocumentBounds {
@@ -10,12 +11,16 @@ export interface DocumentBounds {
 export type Document = Readonly<Record<string, unknown>>;
 
 const maxDepth = 32;
+/** Objects, lists and members together: what a document may cost in memory follows from it. */
+const maxParts = 100_000;
 
-/** Parses JSON of bounded size and at most 32 levels. @throws UserError */
+/** Parses JSON of bounded size, at most 32 levels and 100 000 parts, that means the same to every reader. @throws UserError */
 export function parseBounded(bytes: Buffer, { what, maxBytes }: DocumentBounds): unknown {
   if (bytes.length > maxBytes) throw invalid(what, `it is larger than ${maxBytes} bytes`);
+  if (!isUtf8(bytes)) throw invalid(what, 'it is not UTF-8');
   const text = bytes.toString('utf8');
-  if (deeperThan(text, maxDepth)) throw invalid(what, `it is nested deeper than ${maxDepth} levels`);
+  const problem = shapeProblem(text);
+  if (problem !== undefined) throw invalid(what, problem);
   try {
     return JSON.parse(text);
   } catch {
@@ -63,19 +68,57 @@ export function invalid(what: string, problem: string, reason: InvalidReason = '
 /** Of an image that cannot run on this machine, or nowhere. */
 export type InvalidReason = 'image_platform' | 'image_invalid';
 
-function deeperThan(text: string, limit: number): boolean {
-  let depth = 0;
-  let inText = false;
+const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];
+const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** What is wrong with the shape of a JSON text, found before anything is built from it. Whether it is JSON at all is not looked at. */
+function shapeProblem(text: string): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  let parts = 0;
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charCodeAt(at);
-    if (inText) {
-      if (char === 0x5c) at += 1;
-      else if (char === 0x22) inText = false;
-    } else if (char === 0x22) inText = true;
-    else if (char === 0x7b || char === 0x5b) {
-      depth += 1;
-      if (depth > limit) return true;
-    } else if (char === 0x7d || char === 0x5d) depth -= 1;
+    if (char === quote) {
+      const end = endOfText(text, at);
+      const members = open.at(-1);
+      if (members !== undefined && nextChar(text, end) === colon) {
+        const name = nameOf(text.slice(at, end));
+        if (members.has(name)) return `its member ${JSON.stringify(name.slice(0, 100))} is there twice`;
+        members.add(name);
+        parts += 1;
+      }
+      at = end - 1;
+    } else if (char === openObject || char === openList) {
+      open.push(char === openObject ? new Set() : undefined);
+      parts += 1;
+      if (open.length > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
+    } else if (char === closeObject || char === closeList) open.pop();
+    if (parts > maxParts) return `it has more than ${maxParts} parts`;
   }
-  return false;
+  return undefined;
+}
+
+/** Where the quoted text that begins at `at` is over. */
+function endOfText(text: string, at: number): number {
+  for (let end = at + 1; end < text.length; end += 1) {
+    const char = text.charCodeAt(end);
+    if (char === backslash) end += 1;
+    else if (char === quote) return end + 1;
+  }
+  return text.length;
+}
+
+function nextChar(text: string, from: number): number {
+  let at = from;
+  while (/[ \t\r\n]/.test(text.charAt(at))) at += 1;
+  return text.charCodeAt(at);
+}
+
+/** Escapes are another spelling of the same name. */
+function nameOf(quoted: string): string {
+  if (!quoted.includes('\\')) return quoted.slice(1, -1);
+  try {
+    return JSON.parse(quoted) as string;
+  } catch {
+    return quoted;
+  }
 }

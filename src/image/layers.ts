@@ -4,9 +4,9 @@ import { Semaphore } from '../base/semaphore.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { Descriptor } from './manifest.ts';
 import { type LayerProgress, layerProgress } from './progress.ts';
-import { addUsage, nothingTaken, overLimit, type Room, type Usage, usageOf } from './room.ts';
 import type { Turns } from './turns.ts';
 import { countUnpacked, unpackLayer } from './unpack.ts';
+import { addUsage, nothingTaken, overLimit, type Room, type Usage, usageOf } from './unpack-limits.ts';
 
 export interface Layers {
   readonly image: string;

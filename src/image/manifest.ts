@@ -18,6 +18,8 @@ export interface IndexEntry extends Descriptor {
   /** `undefined` when the index does not say. */
   readonly platform: Platform | undefined;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Of what is no image, such as a signature. */
+  readonly artifactType?: string;
 }
 
 /** An image manifest: one config, its layers from the bottom up. */
@@ -40,6 +42,14 @@ export const manifestMediaTypes: ReadonlySet<string> = new Set([
 export const indexMediaTypes: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
+]);
+/** The last three are what old tools wrote for an image's config. */
+const configMediaTypes: ReadonlySet<string> = new Set([
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+  'application/octet-stream',
+  'text/html',
+  '',
 ]);
 const layerMediaTypes: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.layer.v1.tar',
@@ -65,13 +75,12 @@ export function parseManifest(bytes: Buffer, mediaType: string, what: string): M
     throw invalid(what, 'it has the retired format "schema 1"; push the image again with a current tool');
   }
   const kind = manifestMediaTypes.has(mediaType) ? 'manifest' : indexMediaTypes.has(mediaType) ? 'index' : undefined;
-  if (kind === undefined)
-    throw invalid(what, `${JSON.stringify(mediaType.slice(0, 200))} is not the media type of an image`);
+  if (kind === undefined) throw invalid(what, `${shown(mediaType)} is not the media type of an image`);
   const document = parseDocument(bytes, { what, maxBytes: maxManifestBytes });
   if (own(document, 'schemaVersion') !== 2) throw invalid(what, 'its schemaVersion is not 2');
   const stated = optionalText(document, 'mediaType', what);
   if (stated !== undefined && stated !== mediaType)
-    throw invalid(what, `it calls itself ${stated.slice(0, 200)}, but is announced as ${mediaType}`);
+    throw invalid(what, `it calls itself ${shown(stated)}, but is announced as ${mediaType}`);
   if (
     own(document, 'manifests') !== undefined &&
     (own(document, 'layers') !== undefined || own(document, 'config') !== undefined)
@@ -87,7 +96,7 @@ function readManifest(document: Document, what: string): Manifest {
   if (layers.length > maxLayers) throw invalid(what, `it has ${layers.length} layers; ${maxLayers} are allowed`);
   const manifest: Manifest = {
     kind: 'manifest',
-    config: readDescriptor(own(document, 'config'), 'config', what),
+    config: readConfig(own(document, 'config'), what),
     layers: layers.map((layer, index) => readLayer(layer, `layers.${index}`, what)),
   };
   if (manifest.config.size > maxConfigBytes) throw invalid(what, `its config is larger than ${maxConfigBytes} bytes`);
@@ -107,12 +116,15 @@ function readIndex(document: Document, what: string): Index {
 
 function readIndexEntry(value: unknown, path: string, what: string): IndexEntry {
   const descriptor = readDescriptor(value, path, what);
-  const platform = own(value as Document, 'platform');
+  const platform = own(value as Document, 'platform') ?? undefined;
+  if (platform !== undefined && !isObject(platform)) throw invalid(what, `${path}.platform is not an object`);
   const annotations = own(value as Document, 'annotations');
+  const artifactType = optionalText(value as Document, 'artifactType', what);
   return {
     ...descriptor,
-    platform: isObject(platform) ? readPlatform(platform, what) : undefined,
+    platform: platform && readPlatform(platform, what),
     annotations: isObject(annotations) ? readAnnotations(annotations) : {},
+    ...(artifactType !== undefined && artifactType !== '' && { artifactType }),
   };
 }
 
@@ -131,17 +143,30 @@ function readAnnotations(document: Document): Readonly<Record<string, string>> {
   );
 }
 
+function readConfig(value: unknown, what: string): Descriptor {
+  const config = readBlobDescriptor(value, 'config', what);
+  if (configMediaTypes.has(config.mediaType)) return config;
+  throw invalid(what, `it is no image that can be run: its config is of the type ${shown(config.mediaType)}`);
+}
+
 function readLayer(value: unknown, path: string, what: string): Descriptor {
-  const layer = readDescriptor(value, path, what);
+  const layer = readBlobDescriptor(value, path, what);
   if (layerMediaTypes.has(layer.mediaType)) return layer;
   if (/nondistributable|\.foreign\./.test(layer.mediaType)) {
     throw invalid(what, `${path} is a foreign layer, to be fetched from elsewhere; that is refused`);
   }
-  if (layer.mediaType.endsWith('+encrypted')) throw invalid(what, `${path} is encrypted`);
-  throw invalid(
-    what,
-    `${path} has the media type ${JSON.stringify(layer.mediaType.slice(0, 200))}, which is no image layer`,
-  );
+  if (layer.mediaType.endsWith('+encrypted')) throw invalid(what, `${path} is encrypted, and nobody here has its key`);
+  throw invalid(what, `${path} has the media type ${shown(layer.mediaType)}, which is no image layer`);
+}
+
+/** Of a blob that is fetched from where the manifest is, and from nowhere else. */
+function readBlobDescriptor(value: unknown, path: string, what: string): Descriptor {
+  const descriptor = readDescriptor(value, path, what);
+  const urls = own(value as Document, 'urls') ?? [];
+  if (Array.isArray(urls) && urls.length === 0) return descriptor;
+  // What it is says more than where it lies.
+  if (/nondistributable|\.foreign\./.test(descriptor.mediaType)) return descriptor;
+  throw invalid(what, `${path} is to be fetched from elsewhere by its "urls"; that is refused`);
 }
 
 function readDescriptor(value: unknown, path: string, what: string): Descriptor {
@@ -149,8 +174,14 @@ function readDescriptor(value: unknown, path: string, what: string): Descriptor 
   const mediaType = optionalText(value, 'mediaType', what) ?? '';
   const digest = own(value, 'digest');
   const size = own(value, 'size');
-  if (typeof digest !== 'string' || !isDigest(digest)) throw invalid(what, `${path} has no valid digest`);
+  if (typeof digest !== 'string' || !isDigest(digest))
+    throw invalid(what, `${path} has no valid digest of sha256, sha384 or sha512`);
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size <= 0)
     throw invalid(what, `${path} has no valid size`);
   return { mediaType, digest, size };
+}
+
+/** Text of the document's author, fit for a message. */
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 200));
 }

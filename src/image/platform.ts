@@ -1,9 +1,17 @@
-import type { IndexEntry, Platform } from './manifest.ts';
+import { endianness } from 'node:os';
+import { type IndexEntry, indexMediaTypes, manifestMediaTypes, type Platform } from './manifest.ts';
+
+/** Node's names where they differ from those of images. */
+const architectures: Readonly<Partial<Record<string, string>>> = {
+  x64: 'amd64',
+  ia32: '386',
+  mipsel: 'mipsle',
+  ppc64: endianness() === 'LE' ? 'ppc64le' : 'ppc64',
+};
 
 /** The platform images must be for on this machine. */
 export function hostPlatform(): Platform {
-  const architecture = process.arch === 'x64' ? 'amd64' : process.arch === 'ia32' ? '386' : process.arch;
-  return normalisePlatform({ os: 'linux', architecture, variant: '' });
+  return normalisePlatform({ os: 'linux', architecture: architectures[process.arch] ?? process.arch, variant: '' });
 }
 
 /** One spelling for each platform, as containerd's platform package has it. */
@@ -20,7 +28,7 @@ export function normalisePlatform({ os, architecture, variant }: Platform): Plat
       return { os: system, architecture: '386', variant: '' };
     case 'aarch64':
     case 'arm64':
-      return { os: system, architecture: 'arm64', variant: version === 'v8' || version === '8' ? '' : version };
+      return { os: system, architecture: 'arm64', variant: normaliseArm64(version) };
     case 'armhf':
       return { os: system, architecture: 'arm', variant: 'v7' };
     case 'armel':
@@ -36,6 +44,13 @@ export function normalisePlatform({ os, architecture, variant }: Platform): Plat
   }
 }
 
+function normaliseArm64(version: string): string {
+  const [, major, minor = '0'] = /^v?(8|9)(?:\.(\d+))?$/.exec(version) ?? [];
+  if (major === undefined) return version;
+  if (minor !== '0') return `v${major}.${minor}`;
+  return major === '8' ? '' : `v${major}`;
+}
+
 /** How well an image for `offered` runs on `host`: 0 is exact, larger is worse, `undefined` means that it does not run. */
 export function platformRank(offered: Platform, host: Platform): number | undefined {
   const image = normalisePlatform(offered);
@@ -44,18 +59,25 @@ export function platformRank(offered: Platform, host: Platform): number | undefi
   return rank < 0 ? undefined : rank;
 }
 
-/** The entry of an index to run on `host`: the best rank, and the first of equals. Attestations and unknown platforms are passed over. */
+/**
+ * The entry of an index to run on `host`: the best rank, and the first of equals; one that names no platform only when nothing else fits.
+ * Attestations, artifacts and unknown platforms are passed over.
+ */
 export function selectManifest(manifests: readonly IndexEntry[], host: Platform): IndexEntry | undefined {
   let best: { readonly entry: IndexEntry; readonly rank: number } | undefined;
   for (const entry of manifests) {
-    if (entry.annotations['vnd.docker.reference.type'] !== undefined) continue;
+    if (entry.annotations['vnd.docker.reference.type'] !== undefined || !isImage(entry)) continue;
     const rank = entry.platform === undefined ? Number.MAX_SAFE_INTEGER : platformRank(entry.platform, host);
     if (rank !== undefined && (best === undefined || rank < best.rank)) best = { entry, rank };
   }
   return best?.entry;
 }
 
-/** `architecture/variant` as text, for messages. */
+function isImage({ mediaType, artifactType }: IndexEntry): boolean {
+  return artifactType === undefined && (manifestMediaTypes.has(mediaType) || indexMediaTypes.has(mediaType));
+}
+
+/** `os/architecture/variant` as text, for messages. */
 export function formatPlatform({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== '').join('/');
 }
@@ -71,8 +93,7 @@ function runnable(host: Platform): readonly string[] {
       ];
     case 'arm64':
       return [
-        ...(variant === '' ? [] : [`arm64/${variant}`]),
-        'arm64/',
+        ...arm64Levels(variant).map((level) => `arm64/${level}`),
         ...descending(8, 5).map((level) => `arm/v${level}`),
       ];
     case 'arm':
@@ -80,6 +101,14 @@ function runnable(host: Platform): readonly string[] {
     default:
       return [`${architecture}/${variant}`];
   }
+}
+
+/** v9.x includes v8.(x+5), and each all that is below it. */
+function arm64Levels(variant: string): readonly string[] {
+  const [, major = '8', minor = '0'] = /^v(8|9)(?:\.(\d+))?$/.exec(variant) ?? [];
+  const newest = Math.min(Number(minor), 99);
+  const eighth = [...descending(major === '9' ? newest + 5 : newest, 1).map((level) => `v8.${level}`), ''];
+  return major === '9' ? [...descending(newest, 1).map((level) => `v9.${level}`), 'v9', ...eighth] : eighth;
 }
 
 function descending(from: number, to: number): readonly number[] {

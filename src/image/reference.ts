@@ -37,12 +37,12 @@ export function parseReference(text: string): Reference {
   if (text.length > maxLength) fail(`it is longer than ${maxLength} characters`);
   if (text.includes('://')) fail('it must not have a scheme');
   if (/^[a-f0-9]{64}$/.test(text)) fail('64 hexadecimal digits are an image id, not a name');
+  if (isDigest(text.replace(/^@/, ''))) fail('it is a digest without a repository in front of it');
 
   const [rest, digest] = cut(text, text.indexOf('@'));
   if (digest !== undefined && !isDigest(digest)) fail('the part behind "@" is not a digest');
   const { domain, remainder } = splitDomain(rest);
-  if (!domainPattern.test(domain) || !URL.canParse(`https://${domain}`))
-    fail('the registry is not a host name with an optional port');
+  if (!domainPattern.test(domain) || !isOneHost(domain)) fail('the registry is not a host name with an optional port');
   const [path, tag] = cut(remainder, remainder.indexOf(':'));
   if (path !== path.toLowerCase()) fail('the repository must be lowercase');
   if (!pathPattern.test(path)) fail('the repository has a character that is not allowed there');
@@ -70,6 +70,13 @@ export function apiHost(domain: string): string {
 export function isLoopbackHost(hostAndPort: string): boolean {
   const name = hostAndPort.replace(/:\d+$/, '').toLowerCase();
   return name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));
+}
+
+/** Numbers that URLs read as an address (`127.1`, `0x7f.1`, `010.0.0.1`) would be one host by their spelling and another when connecting. */
+function isOneHost(domain: string): boolean {
+  if (!URL.canParse(`https://${domain}`)) return false;
+  const { hostname } = new URL(`https://${domain}`);
+  return domain.startsWith('[') || hostname === domain.replace(/:\d+$/, '').toLowerCase();
 }
 
 function splitDomain(text: string): { domain: string; remainder: string } {

@@ -8,7 +8,7 @@ import type { Mount } from '../gen/containerd.ts';
 import { labelBlob } from './content.ts';
 import { invalid } from './document.ts';
 import type { Descriptor } from './manifest.ts';
-import type { Room } from './room.ts';
+import type { Room } from './unpack-limits.ts';
 import { watchUnpack } from './watch.ts';
 
 export interface LayerUnpack {

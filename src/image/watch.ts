@@ -1,6 +1,6 @@
 import { sleep } from '../base/abort.ts';
 import type { Containerd } from '../containerd/client.ts';
-import { headroom, nothingTaken, overLimit, type Room, type Usage, usageOf } from './room.ts';
+import { headroom, nothingTaken, overLimit, type Room, type Usage, usageOf } from './unpack-limits.ts';
 
 export interface UnpackWatch {
   readonly snapshotter: string;

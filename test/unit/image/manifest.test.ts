@@ -13,7 +13,9 @@ const valid = { schemaVersion: 2, config, layers: [layer] };
 
 const parse = (document: unknown, mediaType = manifestType) =>
   parseManifest(
-    Buffer.from(typeof document === 'string' ? document : JSON.stringify(document)),
+    Buffer.isBuffer(document)
+      ? document
+      : Buffer.from(typeof document === 'string' ? document : JSON.stringify(document)),
     mediaType,
     'the image x',
   );
@@ -44,7 +46,7 @@ describe('parseManifest', () => {
   });
 
   const deep = `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`;
-  it.each([
+  it.each<[string, string, unknown, string]>([
     ['schema 1', 'schema 1', valid, 'application/vnd.docker.distribution.manifest.v1+prettyjws'],
     ['schema version 1', 'schemaVersion', { ...valid, schemaVersion: 1 }, manifestType],
     ['another media type', 'media type', valid, 'text/html'],
@@ -62,12 +64,6 @@ describe('parseManifest', () => {
     ['no config', 'config is missing', { schemaVersion: 2, layers: [] }, manifestType],
     ['too many layers', '128 layers', { ...valid, layers: Array(maxLayers + 1).fill(layer) }, manifestType],
     ['a huge config', 'config is larger', { ...valid, config: { ...config, size: 9_000_000 } }, manifestType],
-    [
-      'layers of more than 50 GiB',
-      'are allowed',
-      { ...valid, layers: [{ ...layer, size: 51 * 2 ** 30 }] },
-      manifestType,
-    ],
     ['a layer without size', 'size', { ...valid, layers: [{ mediaType: layerType, digest }] }, manifestType],
     ['a negative size', 'size', { ...valid, layers: [{ ...layer, size: -1 }] }, manifestType],
     ['a fractional size', 'size', { ...valid, layers: [{ ...layer, size: 1.5 }] }, manifestType],
@@ -97,11 +93,60 @@ describe('parseManifest', () => {
       { ...valid, layers: [{ ...layer, mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar' }] },
       manifestType,
     ],
+    ['a layer of no bytes', 'size', { ...valid, layers: [{ ...layer, size: 0 }] }, manifestType],
+    ['a size beyond counting', 'size', { ...valid, layers: [{ ...layer, size: 2 ** 60 }] }, manifestType],
+    ['a size beyond all numbers', 'size', JSON.stringify(valid).replace('"size":9', '"size":1e999'), manifestType],
+    [
+      'an unknown digest algorithm',
+      'sha256',
+      { ...valid, layers: [{ ...layer, digest: 'md5:d41d8cd9' }] },
+      manifestType,
+    ],
+    [
+      'a layer from elsewhere',
+      'urls',
+      { ...valid, layers: [{ ...layer, urls: ['https://x.example/'] }] },
+      manifestType,
+    ],
+    [
+      'a config from elsewhere',
+      'urls',
+      { ...valid, config: { ...config, urls: ['https://x.example/'] } },
+      manifestType,
+    ],
+    ['text that is no UTF-8', 'UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), manifestType],
+    ['a member twice', 'layers" is there twice', '{"schemaVersion":2,"layers":[],"layers":[]}', manifestType],
+    ['a member twice, once escaped', 'twice', '{"layers":[],"l\\u0061yers" \n:[]}', manifestType],
+    ['a member twice, far down', 'twice', '{"a":[{"b":{"c":1}},{"b":{"c":1,"d":{},"c":2}}]}', manifestType],
+    ['many small parts', 'parts', `{"a":[${'{},'.repeat(200_000)}{}]}`, manifestType],
+    ['many members', 'parts', `{${Array.from({ length: 200_000 }, (_, i) => `"${i}":1`).join(',')}}`, manifestType],
+    ['a platform of text', 'platform', { schemaVersion: 2, manifests: [{ ...layer, platform: 'linux' }] }, indexType],
+    ...[
+      'application/vnd.cncf.helm.config.v1+json',
+      'application/vnd.oci.empty.v1+json',
+      'application/vnd.wasm.config.v1+json',
+      'application/vnd.docker.plugin.v1+json',
+    ].map(
+      (type) =>
+        [type, 'no image that can be run', { ...valid, config: { ...config, mediaType: type } }, manifestType] as [
+          string,
+          string,
+          unknown,
+          string,
+        ],
+    ),
+    [
+      'a signature',
+      'no image layer',
+      { ...valid, layers: [{ ...layer, mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json' }] },
+      manifestType,
+    ],
+    ['an index of 100 000', 'allowed|parts', { schemaVersion: 2, manifests: Array(100_000).fill({}) }, indexType],
     ['an index of 1001', 'are allowed', { schemaVersion: 2, manifests: Array(1001).fill(layer) }, indexType],
     ['an index without manifests', 'no list', { schemaVersion: 2 }, indexType],
   ])('refuses %s', (_what, problem, document, mediaType) => {
     expect(() => parse(document, mediaType)).toThrow(UserError);
-    expect(() => parse(document, mediaType)).toThrow(problem);
+    expect(() => parse(document, mediaType)).toThrow(new RegExp(problem));
   });
 
   it('is not misled by brackets within text, nor by inherited members', () => {
