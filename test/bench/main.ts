@@ -10,6 +10,9 @@ import { prepare } from './setting.ts';
 
 const peers = ['ctr run', 'docker run', 'ctr pull', 'Transfer', 'docker pull', 'podman pull', 'node -e 0'];
 
+/** Parts that no peer has anything to set against. */
+const alone = /MiB$|delay|cpu$/;
+
 const { values: options } = parseArgs({
   options: { rounds: { type: 'string', default: '20' }, only: { type: 'string' }, json: { type: 'string' } },
 });
@@ -42,9 +45,6 @@ const results: Record<string, Measured['medians']> = {};
 const report = { node: process.versions.node, cores: availableParallelism(), rounds, rows: results };
 process.stdout.write(`${JSON.stringify(report)}\n`);
 if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-
-/** Parts that no peer has anything to set against. */
-const alone = /MiB$|delay|cpu$/;
 
 function printRow(title: string, { medians, least }: Measured): void {
   const against = peers.filter((peer) => medians[peer] !== undefined);
