@@ -1,4 +1,6 @@
 import { isAbsolute } from 'node:path';
+import { type CollectionSettings, problemsOfCollection } from './collection-settings.ts';
+import { type CredentialSettings, problemsOfCredentials } from './credential-settings.ts';
 import type { Problem } from './errors.ts';
 import { type ImageLimitSettings, problemsOfImageLimits } from './image-limits.ts';
 import { type AccessSettings, problemsOfAccess, problemsOfSignatures, type SignatureRules } from './image-trust.ts';
@@ -21,16 +23,27 @@ export interface ImageSettings {
   readonly signatures?: SignatureRules;
   /** Folder with a `hosts.toml` for each registry, as containerd reads it; `/etc/containerd/certs.d` when absent. */
   readonly hostsDirectory?: string;
+  /** Secrets of registries; none when absent. */
+  readonly credentials?: CredentialSettings;
+  /** A `config.json` of Docker's or an `auth.json` of podman's, asked for what `credentials` does not have. */
+  readonly dockerConfig?: string;
   /** How much one image may take. */
   readonly limits?: ImageLimitSettings;
+  /** When images that nobody needs are removed by themselves. */
+  readonly collection?: CollectionSettings;
 }
 
 type Check = (value: unknown, path: string) => readonly Problem[];
 
+const pathCheck: Check = (value, path) =>
+  typeof value === 'string' && isAbsolute(value) ? [] : [{ path, message: 'must be an absolute path' }];
+
 const checks: Readonly<Record<keyof ImageSettings, Check>> = {
-  hostsDirectory: (value, path) =>
-    typeof value === 'string' && isAbsolute(value) ? [] : [{ path, message: 'must be an absolute path' }],
+  hostsDirectory: pathCheck,
+  credentials: problemsOfCredentials,
+  dockerConfig: pathCheck,
   limits: problemsOfImageLimits,
+  collection: problemsOfCollection,
   policy: (value, path) =>
     pullPolicies.includes(value as PullPolicy) ? [] : [{ path, message: `must be ${pullPolicies.join(', ')}` }],
   access: problemsOfAccess,

@@ -1,11 +1,13 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
+import { collectionRules } from '../base/collection-settings.ts';
 import { InfrastructureError } from '../base/errors.ts';
 import { imageLimitsOf } from '../base/image-limits.ts';
 import type { Config } from '../config.ts';
 import { type Containerd, connectContainerd } from '../containerd/client.ts';
 import { type ContainerdVersion, probe } from '../containerd/version.ts';
 import { createImages, type Images } from '../image/images.ts';
+import type { LocalImages } from '../image/local.ts';
 import type { Engine } from '../job/types.ts';
 import { detectCgroups, emptyCgroups, makeCgroup, removeCgroupParents } from '../runtime/cgroups.ts';
 import { createRuntime } from '../runtime/container.ts';
@@ -14,6 +16,7 @@ import { followLog } from '../runtime/logs.ts';
 import type { NetworkSettings } from '../runtime/network/types.ts';
 import { findRuntime, type OciRuntime } from '../runtime/oci-runtime.ts';
 import { freeSpaceGuard } from '../runtime/space.ts';
+import { tenantCredentials } from './registry-credentials.ts';
 
 /** On a file system that a restart of the machine empties; everything in it ends with the machine too. */
 const networkDirectory = '/run/componentd/network';
@@ -75,8 +78,28 @@ function runtimeOf({ runtime: name, runtimes }: Config): OciRuntime {
 }
 
 /** The images of the tenant, as the operator wants them had. */
-export function openImages(client: Containerd, { snapshotter, images }: Config): Images {
-  return createImages(client, { snapshotter, limits: imageLimitsOf(images.limits) });
+export function openImages(client: Containerd, config: Config): Images {
+  const { snapshotter, images } = config;
+  const { hostsDirectory } = images;
+  return createImages(client, {
+    snapshotter,
+    credentials: tenantCredentials(config),
+    limits: imageLimitsOf(images.limits),
+    makeRoom: async (makeBytes, signal) => {
+      const made = await (await openLocalImages(client, config)).collect({ makeBytes, signal });
+      return made !== undefined && made.freedBytes > 0;
+    },
+    ...(hostsDirectory !== undefined && { hostsDirectory }),
+  });
+}
+
+/** What the tenant has of images on this node, and how they go; loaded only by who asks. */
+export async function openLocalImages(client: Containerd, config: Config): Promise<LocalImages> {
+  const { snapshotter, images, stateDir, tenant } = config;
+  const { createLocalImages } = await import('../image/local.ts');
+  const { imageNeedsOf } = await import('../daemon/image-needs.ts');
+  const findNeeds = imageNeedsOf(client, { stateDir, tenant });
+  return createLocalImages(client, { snapshotter, rules: collectionRules(images.collection), findNeeds });
 }
 
 /** What jobs need of the machine, on this containerd. */

@@ -1,123 +1,104 @@
-import { UserError } from '../base/errors.ts';
-import type { JobEvent } from '../base/events.ts';
-import type { ImageRequest } from '../image/types.ts';
+import type { Command } from 'commander';
+import type { PruneOptions } from './image-remove.ts';
 import type { Session, Verb } from './session.ts';
+
+const lsHelp = `
+DISK is what an image takes here, content and unpacked layers; what it shares with others counts for each. TRANSFER is what a registry sends.
+KEPT BY names the job that needs it, or the pin of the setting images.collection.
+
+Example:
+  componentd image ls --json`;
+
+const rmHelp = `
+What a job needs that has not ended stays, and the job is named; --force removes it all the same, and the job may then fail.
+
+Example:
+  componentd image rm acme/ex-weather:dev`;
+
+const pruneHelp = `
+Say what is to go. What a job needs that has not ended stays in any case, and so does what the setting images.collection pins.
+  --all               every other image
+  --older-than 7d     those that nobody wanted for so long
+  --to-limits         what the setting images.collection says: the least recently used first, until there is enough space;
+                      that happens by itself after a job that pulled an image, and when a pull finds no space
+
+Examples:
+  componentd image prune --older-than 30d --dry-run
+  componentd image prune --all`;
+
+const exportHelp = `
+The archive is an OCI layout and has the manifest.json of docker save: componentd image import, docker load, podman load, ctr images import
+and skopeo take it. The same images give the same bytes. Of an image for several platforms, what runs here is in it.
+
+Examples:
+  componentd image export acme/ex-weather:1 -o weather.tar
+  componentd image export acme/ex-weather:1 acme/ex-rates:2 | zstd > both.tar.zst`;
 
 /** `image`: the images of the tenant's namespace. */
 export const imageCommand: Verb = (program, session) => {
-  const image = program.command('image').description('pull, import, list and remove images');
+  const image = program.command('image').description('pull, import, export, list and remove images');
+  getting(image, session);
+  looking(image, session);
+  removing(image, session);
+};
 
+function getting(image: Command, session: () => Session): void {
   image
     .command('pull <reference>')
     .description('make an image ready to run')
     .option('--policy <policy>', 'missing, always or never', 'always')
     .option('--username <name>', 'registry user; the password is read from standard input')
     .addHelpText('after', '\nExample:\n  componentd image pull quay.io/acme/ex-weather:1.2.0')
-    .action((reference: string, options: PullOptions) => pull(reference, options, session()));
-
+    .action(async (reference: string, options: { readonly policy: string; readonly username?: string }) => {
+      await (await import('./image-get.ts')).pullImage(reference, options, session());
+    });
   image
     .command('import <archive>')
     .description('import an OCI or Docker archive; - for standard input')
     .option('--name <reference>', 'name of the image, when the archive has none or another one is wanted')
     .addHelpText('after', '\nExample:\n  componentd image import component.tar --name acme/ex-weather:dev')
-    .action((archive: string, options: { readonly name?: string }) => importArchive(archive, options.name, session()));
+    .action(async (archive: string, options: { readonly name?: string }) => {
+      await (await import('./image-get.ts')).importArchive(archive, options.name, session());
+    });
+  image
+    .command('export <references...>')
+    .description('write images into one archive')
+    .option('-o, --output <file>', 'the archive; - for standard output', '-')
+    .addHelpText('after', exportHelp)
+    .action(async (references: readonly string[], { output }: { readonly output: string }) => {
+      await (await import('./image-export.ts')).exportArchive(references, output, session());
+    });
+}
 
+function looking(image: Command, session: () => Session): void {
   image
     .command('ls')
     .description('list the images')
-    .addHelpText('after', '\nExample:\n  componentd image ls --json')
-    .action(() => list(session()));
+    .addHelpText('after', lsHelp)
+    .action(async () => await (await import('./image-look.ts')).listAll(session()));
+  image
+    .command('inspect <reference>')
+    .description('show what an image is, and what of it is here')
+    .addHelpText('after', '\nExample:\n  componentd image inspect acme/ex-weather:1 --json')
+    .action(async (reference: string) => await (await import('./image-look.ts')).inspectOne(reference, session()));
+}
 
+function removing(image: Command, session: () => Session): void {
   image
     .command('rm <references...>')
     .description('remove images')
-    .addHelpText('after', '\nExample:\n  componentd image rm acme/ex-weather:dev')
-    .action((references: readonly string[]) => remove(references, session()));
-};
-
-interface PullOptions {
-  readonly policy: string;
-  readonly username?: string;
-}
-
-async function pull(reference: string, { policy, username }: PullOptions, session: Session): Promise<void> {
-  if (policy !== 'missing' && policy !== 'always' && policy !== 'never') {
-    throw new UserError(`"${policy}" is no policy`, { hint: 'Choose missing, always or never.' });
-  }
-  const { text } = await import('node:stream/consumers');
-  const credentials =
-    username === undefined ? undefined : { username, password: (await text(process.stdin)).replace(/\r?\n$/, '') };
-  await withImages(session, async ({ images, emit, tell }) => {
-    const request: ImageRequest = { reference, policy, ...(credentials && { credentials }) };
-    const { name, digest } = await images.ensure(request, { emit, signal: session.signal });
-    await tell({ name, digest }, `${name}\n${digest}`);
-  });
-}
-
-async function importArchive(archive: string, name: string | undefined, session: Session): Promise<void> {
-  await withImages(session, async ({ images, emit, tell }) => {
-    const source = archive === '-' ? process.stdin : archive;
-    const request = { source, ...(name !== undefined && { name }) };
-    const imported = await images.import(request, { emit, signal: session.signal });
-    await tell({ images: imported }, imported.map((image) => `${image.name}\n${image.digest}`).join('\n'));
-  });
-}
-
-async function list(session: Session): Promise<void> {
-  const { print, printJson, printTable } = await import('./output.ts');
-  const { formatBytes } = await import('../sinks/format.ts');
-  await withImages(session, async ({ images }) => {
-    const found = await images.list();
-    if (session.json) return printJson({ type: 'result', images: found });
-    if (found.length === 0)
-      return print('No images. Get one with `componentd image pull` or `componentd image import`.');
-    printTable(
-      ['NAME', 'DIGEST', 'SIZE', 'CREATED'],
-      found.map(({ name, digest, bytes, createdAt }) => [
-        name,
-        digest.slice(0, 19),
-        bytes === undefined ? '' : formatBytes(bytes),
-        createdAt.slice(0, 19).replace('T', ' '),
-      ]),
-    );
-  });
-}
-
-async function remove(references: readonly string[], session: Session): Promise<void> {
-  await withImages(session, async ({ images, tell }) => {
-    const missing: string[] = [];
-    for (const reference of references) {
-      if (await images.remove(reference)) await tell({ removed: reference }, `removed ${reference}`);
-      else missing.push(reference);
-    }
-    if (missing.length > 0) {
-      throw new UserError(`there is no image ${missing.join(', ')}`, { hint: 'See `componentd image ls`.' });
-    }
-  });
-}
-
-interface AtImages {
-  readonly images: import('../image/images.ts').Images;
-  readonly emit: (event: JobEvent) => void;
-  /** Prints a result, after every event so far. */
-  tell(result: object, text: string): Promise<void>;
-}
-
-async function withImages(session: Session, work: (at: AtImages) => Promise<void>): Promise<void> {
-  const { openContainerd, openImages } = await import('./compose.ts');
-  const { createScreen } = await import('./screen.ts');
-  const { client } = await openContainerd(session.config);
-  const { print, printJson } = await import('./output.ts');
-  const screen = createScreen(session);
-  const tell = async (result: object, text: string): Promise<void> => {
-    await screen.close();
-    if (session.json) printJson({ type: 'result', ...result });
-    else print(text);
-  };
-  try {
-    await work({ images: openImages(client, session.config), emit: screen.emit, tell });
-  } finally {
-    await screen.close();
-    client.close();
-  }
+    .option('--force', 'also what a job needs')
+    .addHelpText('after', rmHelp)
+    .action(async (references: readonly string[], options: { readonly force?: boolean }) => {
+      await (await import('./image-remove.ts')).removeAll(references, options.force === true, session());
+    });
+  image
+    .command('prune')
+    .description('remove images that nobody needs')
+    .option('--all', 'whenever they were used')
+    .option('--older-than <time>', 'not used for so long, or since then: 7d, "2 weeks ago", 2026-11-20')
+    .option('--to-limits', 'as the setting images.collection says')
+    .option('--dry-run', 'say what would go')
+    .addHelpText('after', pruneHelp)
+    .action(async (options: PruneOptions) => await (await import('./image-remove.ts')).prune(options, session()));
 }

@@ -54,14 +54,14 @@ export async function listJobs(
 }
 
 /** A moment as `parseMoment` reads it, in milliseconds since 1970; the beginning of time when none is given. */
-export function sinceMs(text: string | undefined): number {
+export function sinceMs(text: string | undefined, flag = '--since'): number {
   if (text === undefined) return Number.NEGATIVE_INFINITY;
   const short = /^(\d{1,9})\s*(s|m|h|d)$/.exec(text.trim());
   const units = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days' } as const;
   const spelt = short === null ? text : `${short[1]} ${units[short[2] as keyof typeof units]} ago`;
   const moment = parseMoment(spelt, new Date());
   if (moment === undefined) {
-    throw new UsageError(`--since: "${text}" is not a moment`, {
+    throw new UsageError(`${flag}: "${text}" is not a moment`, {
       hint: 'Write an ISO 8601 date or time, or for example 10m, 2h or "2 days ago".',
     });
   }

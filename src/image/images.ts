@@ -3,7 +3,8 @@ import { defaultLimits, type ImageLimits } from '../base/image-limits.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { ImportRequest } from './archive/import.ts';
 import { ensureImage } from './ensure.ts';
-import { type ListedImage, listImages, removeImage } from './list.ts';
+import { noteUse } from './last-use.ts';
+import { type MakeRoom, withRoom } from './room.ts';
 import { Turns } from './turns.ts';
 import type { CredentialSource, ImageRequest, ReadyImage } from './types.ts';
 
@@ -18,9 +19,6 @@ export interface Images {
   ensure(request: ImageRequest, call: ImageCall): Promise<ReadyImage>;
   /** See `importArchive`. */
   import(request: ImportRequest, call: ImageCall): Promise<readonly ReadyImage[]>;
-  list(): Promise<readonly ListedImage[]>;
-  /** Whether there was one to remove. */
-  remove(reference: string): Promise<boolean>;
 }
 
 export interface ImagesOptions {
@@ -30,17 +28,27 @@ export interface ImagesOptions {
   readonly limits?: ImageLimits;
   /** Secrets for registries, besides what a request brings along; none when absent. */
   readonly credentials?: CredentialSource;
+  /** Folder in which the operator says which hosts serve a registry, see `readHosts`; containerd's own when absent. */
+  readonly hostsDirectory?: string;
+  /** Called when the disk is full; nothing is tried when absent. */
+  readonly makeRoom?: MakeRoom;
 }
 
 export function createImages(client: Containerd, options: ImagesOptions = {}): Images {
   const place = { snapshotter: 'overlayfs', limits: defaultLimits, ...options, turns: new Turns() };
   return {
-    ensure: (request, call) => ensureImage(client, request, { ...call, ...place }),
+    ensure: async (request, call) => {
+      const image = await withRoom(call, options.makeRoom, (each) =>
+        ensureImage(client, request, { ...each, ...place }),
+      );
+      noteUse(client, image.name);
+      return image;
+    },
     import: async (request, call) => {
       const { importArchive } = await import('./archive/import.ts');
-      return importArchive(client, request, { ...call, ...place });
+      // Standard input cannot be read twice.
+      const makeRoom = typeof request.source === 'string' ? options.makeRoom : undefined;
+      return withRoom(call, makeRoom, (each) => importArchive(client, request, { ...each, ...place }));
     },
-    list: () => listImages(client),
-    remove: (reference) => removeImage(client, reference),
   };
 }

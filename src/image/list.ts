@@ -1,7 +1,11 @@
 import type { Containerd } from '../containerd/client.ts';
-import { isNotFound } from '../containerd/errors.ts';
+import type { Image } from '../gen/containerd.ts';
+import { type FindNeeds, jobsByImage } from './collection/needs.ts';
+import { isPinned } from './collection/pins.ts';
+import { sourcesOf } from './collection/source.ts';
+import { bytesOf, keptBy, keyOf, readStock, type Stock, usedBytes } from './collection/stock.ts';
+import { lastUseOf } from './last-use.ts';
 import { readManifestOf } from './present.ts';
-import { parseReference } from './reference.ts';
 
 /** An image record of the namespace. */
 export interface ListedImage {
@@ -9,31 +13,62 @@ export interface ListedImage {
   readonly digest: string;
   /** When the record was made; ISO 8601, UTC. */
   readonly createdAt: string;
+  /** When a job or a command last wanted it; ISO 8601, UTC. */
+  readonly lastUsedAt: string;
   /** Bytes of config and layers as they are transferred; `undefined` when the manifest is not present or cannot run here. */
   readonly bytes: number | undefined;
+  /** Content and unpacked layers on disk; what it shares with other images counts for each of them. */
+  readonly diskBytes: number;
+  readonly isPinned: boolean;
+  /** Jobs that have not ended and need it. */
+  readonly usedBy: readonly string[];
+  /** `host/repository` that gave it; none for an image of an archive. */
+  readonly sources: readonly string[];
 }
 
-/** All image records of the namespace, by name. @throws ContainerdError */
-export async function listImages(client: Containerd): Promise<readonly ListedImage[]> {
-  const { images } = await client.call('Images.List', {});
-  const listed = images.map(async ({ name, target, createdAt }) => ({
+export interface Listing {
+  readonly snapshotter: string;
+  readonly pins: readonly string[];
+  readonly findNeeds: FindNeeds;
+}
+
+/** All image records of the namespace, by name, and what they take together, what they share counted once. @throws ContainerdError */
+export async function listImages(
+  client: Containerd,
+  at: Listing,
+): Promise<{ readonly images: readonly ListedImage[]; readonly diskBytes: number }> {
+  const [stock, needs] = await Promise.all([readStock(client, at.snapshotter), at.findNeeds()]);
+  const jobs = jobsByImage(needs);
+  const listed = stock.images.map((image) => listedImage(client, image, { stock, jobs, pins: at.pins }));
+  const images = (await Promise.all(listed)).sort((one, other) => (one.name < other.name ? -1 : 1));
+  return { images, diskBytes: usedBytes(stock) };
+}
+
+export async function listedImage(
+  client: Containerd,
+  image: Image,
+  {
+    stock,
+    jobs,
+    pins,
+  }: {
+    readonly stock: Stock;
+    readonly jobs: ReadonlyMap<string, readonly string[]>;
+    readonly pins: readonly string[];
+  },
+): Promise<ListedImage> {
+  const { name, target, createdAt } = image;
+  return {
     name,
     digest: target?.digest ?? '',
     createdAt: new Date((createdAt?.seconds ?? 0) * 1000).toISOString(),
+    lastUsedAt: new Date(lastUseOf(image)).toISOString(),
     bytes: target === null ? undefined : await sizeOf(client, name, target),
-  }));
-  return (await Promise.all(listed)).sort((one, other) => (one.name < other.name ? -1 : 1));
-}
-
-/** Removes the record of a reference, and waits until containerd has collected what nothing else keeps. False when there is none. @throws UserError, ContainerdError */
-export async function removeImage(client: Containerd, reference: string): Promise<boolean> {
-  try {
-    await client.call('Images.Delete', { name: parseReference(reference).name, sync: true });
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
+    diskBytes: bytesOf(stock.things, keptBy(stock.things, [keyOf(image)])),
+    isPinned: isPinned(name, pins),
+    usedBy: jobs.get(name) ?? [],
+    sources: sourcesOf(image, stock),
+  };
 }
 
 async function sizeOf(

@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { collectionRules } from '../../src/base/collection-settings.ts';
 import type { JobEvent } from '../../src/base/events.ts';
 import { type Containerd, connectContainerd } from '../../src/containerd/client.ts';
 import { createImages, type Images } from '../../src/image/images.ts';
+import { createLocalImages, type LocalImages } from '../../src/image/local.ts';
 import type { ImageRequest, ReadyImage } from '../../src/image/types.ts';
 import { expectNothingLeft } from './nothing-left.ts';
 
@@ -11,6 +13,8 @@ import { expectNothingLeft } from './nothing-left.ts';
 export interface ImagePlace {
   readonly client: Containerd;
   readonly images: Images;
+  /** Nobody needs any of them. */
+  readonly local: LocalImages;
   readonly directory: string;
   readonly events: JobEvent[];
   readonly call: { readonly emit: (event: JobEvent) => void; readonly signal: AbortSignal };
@@ -30,12 +34,18 @@ export async function openImagePlace(address: string): Promise<ImagePlace> {
   const namespace = `image-${process.pid}-${places}`;
   const client = connectContainerd({ address, namespace });
   const images = createImages(client);
+  const local = createLocalImages(client, {
+    snapshotter: 'overlayfs',
+    rules: collectionRules(),
+    findNeeds: async () => [],
+  });
   const directory = await mkdtemp(join(tmpdir(), 'componentd-test-image-'));
   const events: JobEvent[] = [];
   const call = { emit: (event: JobEvent) => void events.push(event), signal: new AbortController().signal };
   const place: ImagePlace = {
     client,
     images,
+    local,
     directory,
     events,
     call,

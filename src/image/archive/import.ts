@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { UserError } from '../../base/errors.ts';
 import type { Containerd } from '../../containerd/client.ts';
+import { accessLabel, formatAccess } from '../access.ts';
 import { assemble, noSource } from '../assemble.ts';
 import { ensureBlob } from '../content.ts';
 import { invalid } from '../document.ts';
@@ -45,7 +46,7 @@ export async function importArchive(
     const ready: ReadyImage[] = [];
     for (const { image, target, names } of await assembleArchive(client, { ...request, name, lease }, at)) {
       for (const each of names) {
-        await saveImage(client, each, target);
+        await saveImage(client, each, target, { [accessLabel]: formatAccess(target.digest, { kind: 'own' }) });
         at.emit({ type: 'image', image: each, status: 'ready', digest: target.digest });
         ready.push({ ...image, name: each });
       }

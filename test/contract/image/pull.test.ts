@@ -68,11 +68,11 @@ describe('pulling', () => {
     await collect(place.client);
     expect(await place.content()).toHaveLength(4);
     expect(await place.snapshots()).toHaveLength(2);
-    expect(await place.images.list()).toMatchObject([
-      { name: image.name, digest: image.digest, bytes: expect.any(Number) },
-    ]);
-    expect(await place.images.remove(image.name)).toBe(true);
-    expect(await place.images.remove(image.name)).toBe(false);
+    const { images, diskBytes } = await place.local.list();
+    expect(images).toMatchObject([{ name: image.name, digest: image.digest, bytes: expect.any(Number), diskBytes }]);
+    const gently = { force: false, signal: place.call.signal };
+    expect(await place.local.remove(image.name, gently)).toBe(true);
+    expect(await place.local.remove(image.name, gently)).toBe(false);
     expect(await place.content()).toEqual([]);
     expect(await place.snapshots()).toEqual([]);
   });

@@ -54,7 +54,7 @@ describe('access', () => {
       await run('skopeo', ['copy', ...options, `oci:${layout}`, `docker://${reference}`]);
       const image = await place.ensure(reference, { credentials: { username: 'reader', password: 'pa:ss word' } });
       expect(image.digest).toBe(built.manifest.digest);
-      await place.images.remove(reference);
+      await place.local.remove(reference, { force: true, signal: place.call.signal });
       await expect(place.ensure(reference)).rejects.toThrow(UserError);
       const wrong = place.ensure(reference, { credentials: { username: 'reader', password: 'sesame' } });
       await expect(wrong).rejects.toThrow(real.host);
