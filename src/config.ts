@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
+import { credentialEnvironment } from './base/credential-settings.ts';
 import { InfrastructureError, type Problem, throwProblems, UserError } from './base/errors.ts';
 import { type ImageSettings, problemsOfImages } from './base/image-settings.ts';
 import { JsonSyntaxError, parseJson, toPlain } from './base/json.ts';
@@ -44,6 +45,8 @@ export interface Config {
   readonly tokenFile: string | undefined;
   /** `PATH`: where a runtime is looked for first. */
   readonly searchPath: string;
+  /** What credential helpers are told of the environment; also where AWS's variables and `DOCKER_CONFIG` are read. */
+  readonly credentialEnvironment: Readonly<Record<string, string>>;
   /** For tests: the step at which the process kills itself, see `Journal`. */
   readonly crashAt: string | undefined;
 }
@@ -65,7 +68,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const defaultFile = '/etc/componentd/config.json';
 
-const defaults: Omit<Config, 'color' | 'liveView' | 'token' | 'tokenFile' | 'searchPath' | 'crashAt'> = {
+const defaults: Omit<
+  Config,
+  'color' | 'liveView' | 'token' | 'tokenFile' | 'searchPath' | 'credentialEnvironment' | 'crashAt'
+> = {
   address: '/run/containerd/containerd.sock',
   project: '/var/lib/componentd/project',
   stateDir: '/var/lib/componentd',
@@ -114,6 +120,7 @@ export function loadConfig(flags: Flags, environment: Environment = process.env)
     token: environment.COMPONENTD_TOKEN || undefined,
     tokenFile: flags.tokenFile,
     searchPath: environment.PATH ?? '',
+    credentialEnvironment: credentialEnvironment(environment),
     crashAt: environment.COMPONENTD_CRASH_AT || undefined,
   });
 }

@@ -1,5 +1,4 @@
 import { isAbsolute } from 'node:path';
-import { type CollectionSettings, problemsOfCollection } from './collection-settings.ts';
 import { type CredentialSettings, problemsOfCredentials } from './credential-settings.ts';
 import type { Problem } from './errors.ts';
 import { type ImageLimitSettings, problemsOfImageLimits } from './image-limits.ts';
@@ -29,8 +28,6 @@ export interface ImageSettings {
   readonly dockerConfig?: string;
   /** How much one image may take. */
   readonly limits?: ImageLimitSettings;
-  /** When images that nobody needs are removed by themselves. */
-  readonly collection?: CollectionSettings;
 }
 
 type Check = (value: unknown, path: string) => readonly Problem[];
@@ -43,7 +40,6 @@ const checks: Readonly<Record<keyof ImageSettings, Check>> = {
   credentials: problemsOfCredentials,
   dockerConfig: pathCheck,
   limits: problemsOfImageLimits,
-  collection: problemsOfCollection,
   policy: (value, path) =>
     pullPolicies.includes(value as PullPolicy) ? [] : [{ path, message: `must be ${pullPolicies.join(', ')}` }],
   access: problemsOfAccess,

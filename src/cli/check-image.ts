@@ -47,14 +47,21 @@ export const checkImageCommand: Verb = (program, session) => {
 async function checkImageAt(image: string, options: Options, session: Session): Promise<void> {
   const asked = { ...limitsOf(options), ...(await documentsOf(options)), isProcessor: options.processor === true };
   const source = await sourceOf(image);
-  const [{ openNode, createJobEngine }, { borrowImage }, { imageLimitsOf }, { Turns }, { sessionScreen }] =
-    await Promise.all([
-      import('./compose.ts'),
-      import('../image/borrow.ts'),
-      import('../base/image-limits.ts'),
-      import('../image/turns.ts'),
-      import('./check-screen.ts'),
-    ]);
+  const [
+    { openNode, createJobEngine },
+    { borrowImage },
+    { imageLimitsOf },
+    { Turns },
+    { sessionScreen },
+    { tenantCredentials },
+  ] = await Promise.all([
+    import('./compose.ts'),
+    import('../image/borrow.ts'),
+    import('../base/image-limits.ts'),
+    import('../image/turns.ts'),
+    import('./check-screen.ts'),
+    import('./registry-credentials.ts'),
+  ]);
   const node = await openNode(session.config);
   const screen = sessionScreen(session);
   const { emit } = screen;
@@ -63,6 +70,7 @@ async function checkImageAt(image: string, options: Options, session: Session): 
     limits: imageLimitsOf(config.images.limits),
     snapshotter: config.snapshotter,
     turns: new Turns(),
+    credentials: tenantCredentials(config),
     emit,
     signal,
   };
