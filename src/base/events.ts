@@ -24,6 +24,8 @@ export type JobEvent =
       readonly bytes: number;
       readonly total: number;
     }
+  /** A line that the building of a component's image printed, redacted. */
+  | { readonly type: 'build'; readonly component: string; readonly message: string }
   | {
       readonly type: 'transfer';
       readonly what: 'input-table' | 'input-file' | 'output-table' | 'output-file';

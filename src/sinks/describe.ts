@@ -30,6 +30,8 @@ function sentence(event: JobEvent): string | undefined {
   switch (event.type) {
     case 'log':
       return `${event.component} | ${event.message}`;
+    case 'build':
+      return `build of ${event.component} | ${event.message}`;
     case 'message':
       return event.level === 'info' || event.level === 'debug' ? event.message : `${event.level}: ${event.message}`;
     case 'job-started':

@@ -1,0 +1,214 @@
+import { UserError } from '../../base/errors.ts';
+import type { Containerd } from '../../containerd/client.ts';
+import { withLease } from '../leased.ts';
+import { saveImage } from '../record.ts';
+import type { ImageRequest, ReadyImage } from '../types.ts';
+import type { Workplace } from '../workplace.ts';
+import { type BaseImage, knownLayers, layoutOf, readBase } from './base-images.ts';
+import { createBuildLog } from './build-log.ts';
+import { buildah } from './buildah.ts';
+import { requirePrograms } from './builder.ts';
+import { type Built, builtLabels, builtName, findBuilt } from './built.ts';
+import { baseImagesOf } from './dockerfile.ts';
+import { explainFailure } from './failure.ts';
+import { askInput, commitOf, credentialStore, fetchInput, isFetched } from './git.ts';
+import { takeResult } from './result.ts';
+import { textsOf } from './small-files.ts';
+import { type TarFile, tarOf, textFiles } from './tar.ts';
+import { type BuildRequest, gitCredentials } from './types.ts';
+import type { OpenWorkshop, Workshop, WorkshopLimits } from './workshop.ts';
+
+/** What building needs beside the workplace of images. */
+export interface BuildPlace extends Workplace {
+  readonly ensure: (request: ImageRequest) => Promise<ReadyImage>;
+  readonly openWorkshop: OpenWorkshop;
+  readonly workshopLimits: WorkshopLimits;
+}
+
+/**
+ * Makes an image of a git repository, or finds the one that was made of the same base image, commit, commands and parameters. Who may not
+ * read the repository does not get it either. Nothing of the repository is trusted: everything is done in a workshop.
+ * @throws UserError for what the job's author must mend, with the text that commands print between user-error markers; ApplicationError for
+ * other failures of a build; InfrastructureError reason `builder-missing`
+ */
+export async function buildImage(client: Containerd, request: BuildRequest, at: BuildPlace): Promise<ReadyImage> {
+  await requirePrograms(buildah);
+  const { component, recipe, secrets } = request;
+  const { timeoutSeconds } = recipe;
+  const late = new AbortController();
+  const tooLong = new UserError(`building the image of ${component} took more than ${timeoutSeconds} seconds`, {
+    reason: 'timeout',
+  });
+  const timer = setTimeout(() => late.abort(tooLong), timeoutSeconds * 1000);
+  const signal = AbortSignal.any([at.signal, late.signal]);
+  const told = [...Object.values(secrets.files), ...(secrets.password === undefined ? [] : [secrets.password])];
+  const log = createBuildLog(told, { emit: at.emit, component });
+  const connection = connectionOf(request);
+  const limits = at.workshopLimits;
+  let workshop: Workshop | undefined;
+  try {
+    workshop = await at.openWorkshop(
+      { ...request.workshop, network: connection.network, limits },
+      { signal, onOutput: log.take },
+    );
+    return await work(client, { request, at: { ...at, signal }, workshop, connection });
+  } catch (error) {
+    await workshop?.close();
+    log.end();
+    throw explainFailure(error, { log, component, limits });
+  } finally {
+    clearTimeout(timer);
+    await workshop?.close();
+  }
+}
+
+interface Connection {
+  readonly network: 'none' | 'bridge' | 'no-internet';
+  /** Whether our own git asks the repository. */
+  readonly asks: boolean;
+  /** Commands get no network, though the workshop has one for git. */
+  readonly offline: boolean;
+}
+
+function connectionOf({ recipe: { network, how, repository } }: BuildRequest): Connection {
+  const asks = isFetched(repository.uri) && (how.kind === 'dockerfile' || network !== 'none');
+  return { network: network === 'none' && asks ? 'bridge' : network, asks, offline: network === 'none' && asks };
+}
+
+interface Work {
+  readonly request: BuildRequest;
+  readonly at: BuildPlace;
+  readonly workshop: Workshop;
+  readonly connection: Connection;
+}
+
+async function work(client: Containerd, { request, at, workshop, connection }: Work): Promise<ReadyImage> {
+  const { recipe } = request;
+  const commit = connection.asks ? await askForCommit(request, workshop) : undefined;
+  const { how } = recipe;
+  const isRepeatable = recipe.cache && (commit !== undefined || !connection.asks);
+  let bases: readonly BaseImage[];
+  let name: string;
+  let dockerfile: string;
+  if (how.kind === 'commands') {
+    bases = await ensureBases(client, [how.base], { request, at });
+    name = builtName(request, isRepeatable ? { commit, bases } : undefined);
+    const known = isRepeatable ? await findBuilt(client, name, at) : undefined;
+    if (known !== undefined) return announce(known, at);
+    ({ dockerfile } = how);
+  } else {
+    const fixed = commit ?? '';
+    name = builtName(request, isRepeatable ? { commit, bases: [] } : undefined);
+    const known = isRepeatable ? await findBuilt(client, name, at) : undefined;
+    if (known !== undefined && (await isUpToDate(client, known, { request, at }))) return announce(known, at);
+    dockerfile = await fetchDockerfile(request, fixed, workshop);
+    bases = await ensureBases(client, baseImagesOf(dockerfile, how.arguments), { request, at });
+  }
+  return await withLease(client, at.emit, async (lease) => {
+    const input = tarOf(inputOf(client, { request, bases, dockerfile, connection }));
+    let made: Awaited<ReturnType<typeof takeResult>> | undefined;
+    await workshop.step(input, async (output) => {
+      made = await takeResult(client, { output, name, lease, known: knownLayers(bases) }, at);
+    });
+    const { image, target } = made as NonNullable<typeof made>;
+    await saveImage(client, name, target, builtLabels(bases));
+    at.emit({ type: 'image', image: name, status: 'ready', digest: image.digest });
+    return image;
+  });
+}
+
+function announce({ image }: Built, at: BuildPlace): ReadyImage {
+  at.emit({ type: 'image', image: image.name, status: 'present', digest: image.digest });
+  return image;
+}
+
+/** Commands may know better how to tell that a repository cannot be read: they are run then, and nothing is kept for later. */
+async function askForCommit({ recipe, secrets }: BuildRequest, workshop: Workshop): Promise<string | undefined> {
+  const repository = { ...recipe.repository, ...(secrets.password !== undefined && { password: secrets.password }) };
+  const { refs, failed } = await texts(workshop, textFiles(askInput(repository, recipe.version)));
+  if (failed !== undefined) {
+    if (recipe.how.kind === 'commands') return undefined;
+    throw new UserError(`the repository ${repository.uri} cannot be read: ${failed.trim()}`, { reason: 'build' });
+  }
+  try {
+    return commitOf(refs ?? '', repository, recipe.version);
+  } catch (error) {
+    if (recipe.how.kind === 'commands') return undefined;
+    throw error;
+  }
+}
+
+async function fetchDockerfile({ recipe }: BuildRequest, commit: string, workshop: Workshop): Promise<string> {
+  const { how, repository } = recipe;
+  const path = how.kind === 'dockerfile' ? how.path : '';
+  const { Dockerfile } = await texts(workshop, textFiles(fetchInput(repository, commit, path)));
+  if (Dockerfile !== undefined) return Dockerfile;
+  throw new UserError(`commit ${commit} of ${repository.uri} has no file ${path}`, { reason: 'build' });
+}
+
+async function texts(workshop: Workshop, files: readonly TarFile[]): Promise<Readonly<Record<string, string>>> {
+  let found: Readonly<Record<string, string>> = {};
+  await workshop.step(tarOf(files), async (output) => {
+    found = await textsOf(output);
+  });
+  return found;
+}
+
+interface Ensuring {
+  readonly request: BuildRequest;
+  readonly at: BuildPlace;
+}
+
+async function ensureBases(
+  client: Containerd,
+  references: readonly string[],
+  { request, at }: Ensuring,
+): Promise<readonly BaseImage[]> {
+  const { digest, ...more } = request.base;
+  const only = request.recipe.how.kind === 'commands' && digest !== undefined ? { digest } : {};
+  return await Promise.all(
+    references.map(async (reference) => readBase(client, reference, await at.ensure({ reference, ...more, ...only }))),
+  );
+}
+
+/** An image of a Dockerfile counts as long as its base images are what they were. */
+async function isUpToDate(client: Containerd, { bases }: Built, ensuring: Ensuring): Promise<boolean> {
+  if (bases === undefined) return false;
+  const now = await ensureBases(client, Object.keys(bases), ensuring);
+  return now.every(({ reference, digest }) => bases[reference] === digest);
+}
+
+interface Input extends Pick<Work, 'request' | 'connection'> {
+  readonly bases: readonly BaseImage[];
+  readonly dockerfile: string;
+}
+
+/** What a {@link Builder} finds. */
+async function* inputOf(
+  client: Containerd,
+  { request, bases, dockerfile, connection }: Input,
+): AsyncGenerator<TarFile> {
+  const { recipe, secrets } = request;
+  const { how, repository } = recipe;
+  const password = secrets.password === undefined ? {} : { password: secrets.password };
+  const store = how.kind === 'commands' ? credentialStore({ ...repository, ...password }) : '';
+  const files = { ...secrets.files, ...(store !== '' && { [gitCredentials.id]: store }) };
+  yield* textFiles([
+    {
+      name: 'step.sh',
+      text: `set -eu\nmkdir -p -m 700 /dev/shm/secrets\n[ ! -d secrets ] || mv secrets/* /dev/shm/secrets/\n${buildah.script}`,
+    },
+    { name: 'Dockerfile', text: dockerfile },
+    { name: 'bases', text: lines(bases.map(({ reference }) => reference)) },
+    { name: 'known', text: lines([...knownLayers(bases).keys()].map((digest) => digest.replace('sha256:', ''))) },
+    { name: 'arguments', text: lines(Object.entries(how.arguments).map(([key, value]) => `${key}=${value}`)) },
+    { name: 'context', text: how.kind === 'dockerfile' ? how.context : '.' },
+    ...(connection.offline ? [{ name: 'offline', text: '' }] : []),
+    ...Object.entries(files).map(([id, text]) => ({ name: `secrets/${id}`, text })),
+  ]);
+  for (const [index, base] of bases.entries()) yield* layoutOf(client, `base/${index + 1}`, base);
+}
+
+function lines(entries: readonly string[]): string {
+  return entries.map((entry) => `${entry}\n`).join('');
+}

@@ -1,0 +1,45 @@
+import type { Builder } from './builder.ts';
+
+/**
+ * buildah 1.28 and newer, as root of the workshop's user namespace. Each build has a store of its own, because commands of a build could
+ * change it: what is kept between builds are finished images only. One layer is made of all commands. Commands run in a chroot with
+ * buildah's own restrictions; what confines them is the workshop.
+ */
+export const buildah: Builder = {
+  needs: [
+    { program: 'buildah', package: 'buildah' },
+    { program: 'git', package: 'git' },
+    { program: 'setpriv', package: 'util-linux' },
+    { program: 'mkfifo', package: 'coreutils' },
+    { program: 'tar', package: 'tar' },
+  ],
+  script: `
+export HOME=/root LC_ALL=C.UTF-8 TMPDIR=/work/tmp _CONTAINERS_USERNS_CONFIGURED=done BUILDAH_ISOLATION=chroot
+mkdir -p /etc/containers /work/tmp /work/context /work/store/overlay-containers /dev/shm/secrets
+# What is kept of a build under way, with its secrets, never reaches a disk.
+mount -t tmpfs -o size=64m,mode=700 tmpfs /work/store/overlay-containers
+echo '{"default":[{"type":"reject"}],"transports":{"oci":{"":[{"type":"insecureAcceptAnything"}]},"containers-storage":{"":[{"type":"insecureAcceptAnything"}]}}}' >/etc/containers/policy.json
+printf 'unqualified-search-registries = []\\n' >/etc/containers/registries.conf
+printf '[storage]\\ndriver = "overlay"\\ngraphroot = "/work/store"\\nrunroot = "/dev/shm/run"\\n' >/etc/containers/storage.conf
+set -- build --pull-never --layers=false --format=docker --isolation=chroot --network=host --iidfile=/work/image --file=Dockerfile
+number=0
+while IFS= read -r name; do
+  number=$((number + 1))
+  buildah pull -q "oci:base/$number" >id
+  buildah tag "$(cat id)" "localhost/base:$number"
+  set -- "$@" --build-context "$name=container-image://localhost/base:$number"
+done <bases
+rm -rf base
+while IFS= read -r argument; do set -- "$@" --build-arg "$argument"; done <arguments
+for secret in /dev/shm/secrets/*; do
+  [ ! -f "$secret" ] || set -- "$@" --secret "id=\${secret##*/},src=$secret"
+done
+apart=
+[ ! -e offline ] || apart='unshare --net'
+$apart buildah "$@" "/work/context/$(cat context)" </dev/null
+rm -rf /dev/shm/secrets
+mkdir -p /work/out/blobs/sha256
+while IFS= read -r layer; do : >"/work/out/blobs/sha256/$layer"; done <known
+buildah push -q --disable-compression --format=oci "$(cat /work/image)" oci:/work/out
+`,
+};

@@ -1,0 +1,54 @@
+import type { ImageRequest } from '../types.ts';
+import type { WorkshopRequest } from './workshop.ts';
+
+/** How an image is made of a git repository. Frozen plain data, without any secret. */
+export interface Recipe {
+  readonly repository: { readonly uri: string; readonly username?: string };
+  /** Branch, tag or commit; what the repository itself says when absent. */
+  readonly version?: string;
+  /** Whether an image may be used that was built of the same things before. */
+  readonly cache: boolean;
+  /** Of the commands; the repository is asked and fetched whatever this says. */
+  readonly network: WorkshopRequest['network'];
+  readonly timeoutSeconds: number;
+  readonly how: CommandRecipe | DockerfileRecipe;
+}
+
+/** Commands upon a base image (contract 9.3). */
+export interface CommandRecipe {
+  readonly kind: 'commands';
+  /** The whole Dockerfile; its `FROM` names the base image as `base` does. */
+  readonly dockerfile: string;
+  readonly arguments: Readonly<Record<string, string>>;
+  readonly base: string;
+}
+
+/** A Dockerfile of the repository. Paths are relative to its root. */
+export interface DockerfileRecipe {
+  readonly kind: 'dockerfile';
+  readonly path: string;
+  readonly context: string;
+  readonly arguments: Readonly<Record<string, string>>;
+}
+
+export interface BuildRequest {
+  /** Goes into the image's name. */
+  readonly component: string;
+  readonly recipe: Recipe;
+  readonly secrets: BuildSecrets;
+  /** What stands for the secrets in the decision whether an image was built of the same things: changes with them, and tells nothing of them. */
+  readonly secretsMark: string;
+  /** For base images: digest only for the one of a {@link CommandRecipe}. */
+  readonly base: Pick<ImageRequest, 'policy' | 'digest' | 'credentials'>;
+  readonly workshop: Omit<WorkshopRequest, 'network' | 'limits'>;
+}
+
+export interface BuildSecrets {
+  /** Of the repository's user. */
+  readonly password?: string;
+  /** Build secrets by their ids, as the Dockerfile mounts them. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Where the credentials of git's store are while commands run, and the id of the build secret that they are. */
+export const gitCredentials = { id: 'git-credentials', path: '/tmp/.git-credentials' } as const;
