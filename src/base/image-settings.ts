@@ -1,4 +1,5 @@
 import { isAbsolute } from 'node:path';
+import { type CollectionSettings, problemsOfCollection } from './collection-settings.ts';
 import { type CredentialSettings, problemsOfCredentials } from './credential-settings.ts';
 import type { Problem } from './errors.ts';
 import { type ImageLimitSettings, problemsOfImageLimits } from './image-limits.ts';
@@ -28,6 +29,8 @@ export interface ImageSettings {
   readonly dockerConfig?: string;
   /** How much one image may take. */
   readonly limits?: ImageLimitSettings;
+  /** When images that nobody needs are removed by themselves. */
+  readonly collection?: CollectionSettings;
 }
 
 type Check = (value: unknown, path: string) => readonly Problem[];
@@ -40,6 +43,7 @@ const checks: Readonly<Record<keyof ImageSettings, Check>> = {
   credentials: problemsOfCredentials,
   dockerConfig: pathCheck,
   limits: problemsOfImageLimits,
+  collection: problemsOfCollection,
   policy: (value, path) =>
     pullPolicies.includes(value as PullPolicy) ? [] : [{ path, message: `must be ${pullPolicies.join(', ')}` }],
   access: problemsOfAccess,

@@ -17,7 +17,6 @@ import type { NetworkSettings } from '../runtime/network/types.ts';
 import { findRuntime, type OciRuntime } from '../runtime/oci-runtime.ts';
 import { freeSpaceGuard } from '../runtime/space.ts';
 import { tenantCredentials } from './registry-credentials.ts';
-import { tenantCredentials } from './registry-credentials.ts';
 
 /** On a file system that a restart of the machine empties; everything in it ends with the machine too. */
 const networkDirectory = '/run/componentd/network';
