@@ -34,7 +34,7 @@ echo 'root:x:0:' >/etc/group
 while :; do
   rm -rf /work/in /work/out
   mkdir /work/in /work/out
-  tar -xf /io/in -C /work/in
+  tar -xBf /io/in -C /work/in
   (cd /work/in && exec /bin/sh ./step.sh) </dev/null || exit
   tar -cf /io/out -C /work/out .
 done
