@@ -47,33 +47,18 @@ export const checkImageCommand: Verb = (program, session) => {
 async function checkImageAt(image: string, options: Options, session: Session): Promise<void> {
   const asked = { ...limitsOf(options), ...(await documentsOf(options)), isProcessor: options.processor === true };
   const source = await sourceOf(image);
-  const [
-    { openNode, createJobEngine },
-    { borrowImage },
-    { imageLimitsOf },
-    { Turns },
-    { sessionScreen },
-    { tenantCredentials },
-  ] = await Promise.all([
-    import('./compose.ts'),
-    import('../image/borrow.ts'),
-    import('../base/image-limits.ts'),
-    import('../image/turns.ts'),
-    import('./check-screen.ts'),
-    import('./registry-credentials.ts'),
-  ]);
+  const [{ openNode, createJobEngine, imagePlaceOf }, { borrowImage }, { Turns }, { sessionScreen }] =
+    await Promise.all([
+      import('./compose.ts'),
+      import('../image/borrow.ts'),
+      import('../image/turns.ts'),
+      import('./check-screen.ts'),
+    ]);
   const node = await openNode(session.config);
   const screen = sessionScreen(session);
   const { emit } = screen;
   const { signal, config } = session;
-  const at = {
-    limits: imageLimitsOf(config.images.limits),
-    snapshotter: config.snapshotter,
-    turns: new Turns(),
-    credentials: tenantCredentials(config),
-    emit,
-    signal,
-  };
+  const at = { ...imagePlaceOf(config), turns: new Turns(), emit, signal };
   try {
     await borrowImage(node.client, source, at, async (ready) => {
       await screen.begin(ready);

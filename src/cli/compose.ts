@@ -6,6 +6,7 @@ import { imageLimitsOf } from '../base/image-limits.ts';
 import type { Config } from '../config.ts';
 import { type Containerd, connectContainerd } from '../containerd/client.ts';
 import { type ContainerdVersion, probe } from '../containerd/version.ts';
+import { accessRulesOf } from '../image/access.ts';
 import { createImages, type Images } from '../image/images.ts';
 import type { LocalImages } from '../image/local.ts';
 import type { Engine } from '../job/types.ts';
@@ -77,19 +78,28 @@ function runtimeOf({ runtime: name, runtimes }: Config): OciRuntime {
   return { name, ...(Object.hasOwn(runtimes, name) && runtimes[name]) };
 }
 
-/** The images of the tenant, as the operator wants them had. */
-export function openImages(client: Containerd, config: Config): Images {
+/** How the operator wants images had, for the tenant. */
+export function imagePlaceOf(config: Config) {
   const { snapshotter, images } = config;
-  const { hostsDirectory } = images;
-  return createImages(client, {
+  const { hostsDirectory, signatures } = images;
+  return {
     snapshotter,
     credentials: tenantCredentials(config),
     limits: imageLimitsOf(images.limits),
+    access: accessRulesOf(images.access),
+    ...(signatures !== undefined && { signatures }),
+    ...(hostsDirectory !== undefined && { hostsDirectory }),
+  };
+}
+
+/** The images of the tenant. */
+export function openImages(client: Containerd, config: Config): Images {
+  return createImages(client, {
+    ...imagePlaceOf(config),
     makeRoom: async (makeBytes, signal) => {
       const made = await (await openLocalImages(client, config)).collect({ makeBytes, signal });
       return made !== undefined && made.freedBytes > 0;
     },
-    ...(hostsDirectory !== undefined && { hostsDirectory }),
   });
 }
 

@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
 import { UserError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
+import { isAdmitted } from './admission.ts';
 import { assembleArchive } from './archive/import.ts';
 import { assemble, noSource } from './assemble.ts';
+import { findHeld } from './held.ts';
 import { withLease } from './leased.ts';
-import { readPresent } from './present.ts';
 import { registrySource } from './pull.ts';
-import { findImage } from './record.ts';
-import { parseReference } from './reference.ts';
 import type { ReadyImage } from './types.ts';
+import { readWish } from './wish.ts';
 import type { Workplace } from './workplace.ts';
 
 /** An image of this node or its registry, or the only one of an archive. */
@@ -40,22 +40,19 @@ async function fromNodeOrRegistry(
   source: { readonly reference: string },
   at: Borrowing,
 ): Promise<ReadyImage> {
-  const reference = parseReference(source.reference);
-  const { name } = reference;
-  const target = (await findImage(client, name))?.target;
-  if (target && (await readPresent(client, { name, target, snapshotter: at.snapshotter })) !== undefined) {
-    return assemble(client, { ...at, name, target, source: noSource(name, 'Pull the image once more.') });
+  const wish = readWish({ ...source, policy: 'missing' });
+  const { name } = wish.reference;
+  const held = await findHeld(client, wish, at);
+  if (held?.present && (await isAdmitted(client, { held, wish, at }))) {
+    return assemble(client, { ...at, name, target: held.target, source: noSource(name, 'Pull the image once more.') });
   }
-  at.emit({ type: 'image', image: name, status: 'resolving' });
-  const { Registry } = await import('./registry/registry.ts');
-  using registry = new Registry({ ...at, reference, credentials: at.credentials });
-  const resolved = await registry.resolve();
-  const image = await assemble(client, {
-    ...at,
-    name,
-    target: resolved,
-    source: registrySource(registry, reference),
-  });
+  const [{ askRegistry }, { resolveSigned }] = await Promise.all([
+    import('./asked-registry.ts'),
+    import('./from-registry.ts'),
+  ]);
+  using asked = askRegistry(wish, at);
+  const { target } = await resolveSigned(asked, { held, wish, at });
+  const image = await assemble(client, { ...at, name, target, source: registrySource(asked.registry, wish.reference) });
   at.emit({ type: 'image', image: name, status: 'ready', digest: image.digest });
   return image;
 }

@@ -1,6 +1,8 @@
 import type { Emit } from '../base/events.ts';
 import { defaultLimits, type ImageLimits } from '../base/image-limits.ts';
+import type { SignatureRules } from '../base/image-trust.ts';
 import type { Containerd } from '../containerd/client.ts';
+import { type AccessRules, accessRulesOf } from './access.ts';
 import type { ImportRequest } from './archive/import.ts';
 import { ensureImage } from './ensure.ts';
 import { noteUse } from './last-use.ts';
@@ -30,12 +32,17 @@ export interface ImagesOptions {
   readonly credentials?: CredentialSource;
   /** Folder in which the operator says which hosts serve a registry, see `readHosts`; containerd's own when absent. */
   readonly hostsDirectory?: string;
+  /** When a registry must say again that it gives an image to whoever asks; after a day unless told otherwise. */
+  readonly access?: AccessRules;
+  /** Whose signatures are asked for; nobody's when absent. */
+  readonly signatures?: SignatureRules;
   /** Called when the disk is full; nothing is tried when absent. */
   readonly makeRoom?: MakeRoom;
 }
 
 export function createImages(client: Containerd, options: ImagesOptions = {}): Images {
-  const place = { snapshotter: 'overlayfs', limits: defaultLimits, ...options, turns: new Turns() };
+  const defaults = { snapshotter: 'overlayfs', limits: defaultLimits, access: accessRulesOf() };
+  const place = { ...defaults, ...options, turns: new Turns() };
   return {
     ensure: async (request, call) => {
       const image = await withRoom(call, options.makeRoom, (each) =>

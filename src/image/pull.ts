@@ -2,11 +2,20 @@ import { InfrastructureError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { assemble, type BlobSource } from './assemble.ts';
 import { withLease } from './leased.ts';
-import { saveImage } from './record.ts';
+import { type RecordLabels, saveImage } from './record.ts';
 import type { Reference } from './reference.ts';
 import type { Registry, Resolved } from './registry/registry.ts';
 import type { ReadyImage } from './types.ts';
 import type { Workplace } from './workplace.ts';
+
+export interface Pull {
+  readonly reference: Reference;
+  readonly registry: Registry;
+  readonly target: Resolved;
+  readonly at: Workplace;
+  /** Asked at the end: what the image's record is to remember. */
+  readonly labels: () => RecordLabels;
+}
 
 /**
  * Pulls what the registry resolved the reference to: lease, content, snapshots, image record, end of the lease. A crash in between leaves
@@ -14,12 +23,12 @@ import type { Workplace } from './workplace.ts';
  */
 export async function pullImage(
   client: Containerd,
-  { reference, registry, target, at }: { reference: Reference; registry: Registry; target: Resolved; at: Workplace },
+  { reference, registry, target, at, labels }: Pull,
 ): Promise<ReadyImage> {
   const { name } = reference;
   return withLease(client, at.emit, async (lease) => {
     const image = await assemble(client, { ...at, name, target, lease, source: registrySource(registry, reference) });
-    await saveImage(client, name, target);
+    await saveImage(client, name, target, labels());
     at.emit({ type: 'image', image: name, status: 'ready', digest: image.digest });
     return image;
   });
