@@ -6,6 +6,7 @@ import { type BuiltImage, buildImage, type ImageSpec } from '../../../scripts/li
 import { pushImage } from '../../../scripts/lib/push-image.ts';
 import { UserError } from '../../../src/base/errors.ts';
 import { imageLimitsOf } from '../../../src/base/image-limits.ts';
+import { accessLabel, formatAccess } from '../../../src/image/access.ts';
 import { readBlob } from '../../../src/image/content.ts';
 import { createImages } from '../../../src/image/images.ts';
 import { resolveUser } from '../../../src/image/user.ts';
@@ -45,7 +46,11 @@ describe('pulling', () => {
     expect(await place.content()).toHaveLength(5);
     expect(await place.snapshots()).toContain(image.chainId);
     const { image: record } = await place.client.call('Images.Get', { name: image.name });
-    expect(record?.labels).toEqual({ 'componentd.managed': 'true' });
+    expect(record?.labels).toEqual({
+      'componentd.managed': 'true',
+      'componentd.access': `${built.manifest.digest} public`,
+      'componentd.lastUsed': expect.any(String),
+    });
     const layer = built.layers[2]?.digest;
     const statuses = place.events
       .filter((event) => event.type === 'layer' && event.digest === layer)
@@ -193,7 +198,9 @@ test('content that only another namespace may fetch is not handed over', async (
     await place.ensure(`${registry}/t/secret:1`);
     const { images } = await place.client.call('Images.List', {});
     const target = images[0]?.target ?? null;
-    await other.client.call('Images.Create', { image: { name: 'docker.io/t/thief:1', target } });
+    // Even with a record that claims the image to be his own.
+    const labels = { [accessLabel]: formatAccess(target?.digest ?? '', { kind: 'own' }) };
+    await other.client.call('Images.Create', { image: { name: 'docker.io/t/thief:1', target, labels } });
     await expect(other.ensure('t/thief:1', { policy: 'never' })).rejects.toThrow('is missing');
     expect(await other.content()).not.toContain(built.layers[0]?.digest);
   } finally {
