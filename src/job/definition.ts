@@ -4,6 +4,7 @@ import { memoryMegabytes } from '../base/memory-text.ts';
 import { readDocument } from '../base/schema.ts';
 import type { Component } from '../gen/component.schema.js';
 import * as componentSchema from '../gen/component.schema.js';
+import type { RegistryCredentials } from '../image/types.ts';
 
 /** A component's definition with the contract's defaults filled in (contract 1.1 to 1.4). Plain data. */
 export interface ComponentDefinition {
@@ -43,8 +44,8 @@ export interface ImageDefinition {
   readonly tag: string;
   /** `sha256:…`. */
   readonly digest?: string;
-  /** Of the registry; the password as stored, possibly encrypted under the component's scope. */
-  readonly credentials?: { readonly username: string; readonly password: string; readonly server?: string };
+  /** What the registry is to be told; the password as stored, possibly encrypted under the component's scope. */
+  readonly credentials?: RegistryCredentials;
 }
 
 const longestTimeout = 2_000_000;
@@ -99,9 +100,7 @@ function typed(
   imageParameters: Json | undefined,
 ): ComponentDefinition {
   const { definition, logging, staging_storage: staging } = data;
-  const username = definition.repository?.username;
-  const password = definition.repository?.['#password'];
-  const server = definition.repository?.server;
+  const credentials = credentialsOf(definition);
   const isNothing =
     imageParameters === undefined ||
     imageParameters === null ||
@@ -116,8 +115,7 @@ function typed(
       uri: definition.uri,
       tag: definition.tag || 'latest',
       ...(definition.digest && { digest: `sha256:${definition.digest}` }),
-      ...(username !== undefined &&
-        password !== undefined && { credentials: { username, password, ...(server !== undefined && { server }) } }),
+      ...(credentials && { credentials }),
     },
     memory: data.memory ?? '256m',
     configurationFormat: data.configuration_format ?? 'json',
@@ -143,6 +141,19 @@ function typed(
   };
 }
 
+/** An empty value counts as none. With ECR, name and password are an AWS access key. */
+function credentialsOf({ type, repository }: Component['data']['definition']): RegistryCredentials | undefined {
+  const { username, '#password': password, server, region } = repository ?? {};
+  if (!username || !password) return undefined;
+  return {
+    ...(type === 'aws-ecr' && { kind: 'aws-key' as const }),
+    username,
+    password,
+    ...(server && { server }),
+    ...(region && { region }),
+  };
+}
+
 function crossProblems(
   { staging, image, memory }: ComponentDefinition,
   { data }: Component,
@@ -161,10 +172,8 @@ function crossProblems(
       hint: 'use the same workspace for both',
     });
   }
-  if (
-    image.credentials === undefined &&
-    (data.definition.repository?.username ?? data.definition.repository?.['#password']) !== undefined
-  ) {
+  const { username, '#password': password } = data.definition.repository ?? {};
+  if (image.credentials === undefined && (username || password)) {
     problems.push({ source, path: 'data.definition.repository', message: 'needs both "username" and "#password"' });
   }
   if (memoryMegabytes(memory) === 0)

@@ -1,6 +1,7 @@
 import { derivedId } from '../base/ids.ts';
 import { at, type Json, stringifyJson } from '../base/json.ts';
 import type { LimitSettings } from '../base/limit-settings.ts';
+import type { RegistryCredentials } from '../image/types.ts';
 import { mainConfigFile, processorConfigFile } from './config-file.ts';
 import type { NormalConfiguration } from './configuration.ts';
 import { dataTypesOf } from './data-types.ts';
@@ -87,12 +88,14 @@ class Images {
         ...(digest !== undefined && tag === undefined && { digest }),
         printable: printableImage(reference),
         component: component.id,
-        ...(credentials && {
-          credentials: { username: credentials.username, encryptedPassword: credentials.password },
-        }),
+        ...(credentials && { credentials: sealed(credentials) }),
       }) - 1
     );
   }
+}
+
+function sealed({ password, ...others }: RegistryCredentials): NonNullable<ImagePlan['credentials']> {
+  return { ...others, encryptedPassword: password };
 }
 
 /** Image and tag without the registry's host (contract 6.1). */

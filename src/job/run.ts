@@ -1,5 +1,6 @@
+import type { Cipher, SecretIds } from '../base/cipher.ts';
 import { classify, InfrastructureError } from '../base/errors.ts';
-import type { ReadyImage } from '../image/types.ts';
+import type { ReadyImage, RegistryCredentials } from '../image/types.ts';
 import { cgroupOf } from './containers.ts';
 import type { JobContext } from './context.ts';
 import { finishLoads, saveStates } from './loads.ts';
@@ -93,14 +94,20 @@ async function ensureImages(context: JobContext): Promise<readonly ReadyImage[]>
 }
 
 async function ensureImage(image: ImagePlan, { plan, engine, cipher, emit, signal }: JobContext): Promise<ReadyImage> {
-  const { credentials, reference, digest, policy, component } = image;
-  const password =
-    credentials && cipher.decrypt(credentials.encryptedPassword, { component, project: plan.project.id });
+  const { credentials: sealed, reference, digest, policy, component } = image;
   const request = {
     reference,
     policy,
     ...(digest !== undefined && { digest }),
-    ...(credentials && password !== undefined && { credentials: { username: credentials.username, password } }),
+    ...(sealed && { credentials: opened(sealed, cipher, { component, project: plan.project.id }) }),
   };
   return await engine.ensureImage(request, { emit, signal });
+}
+
+function opened(
+  { encryptedPassword, ...others }: NonNullable<ImagePlan['credentials']>,
+  cipher: Cipher,
+  ids: SecretIds,
+): RegistryCredentials {
+  return { ...others, password: cipher.decrypt(encryptedPassword, ids) };
 }

@@ -10,7 +10,7 @@
  */
 import type { ErrorClass, Problem } from '../base/errors.ts';
 import type { Emit } from '../base/events.ts';
-import type { ImageRequest, ReadyImage } from '../image/types.ts';
+import type { ImageRequest, ReadyImage, RegistryCredentials } from '../image/types.ts';
 import type { FollowLog } from '../runtime/logs.ts';
 import type { Limits, Runtime, Usage } from '../runtime/types.ts';
 import type { DataTypes } from './data-types.ts';
@@ -61,7 +61,7 @@ export interface ImagePlan extends Omit<ImageRequest, 'credentials'> {
   /** For messages. */
   readonly component: string;
   /** The password is encrypted under the component's scope. */
-  readonly credentials?: { readonly username: string; readonly encryptedPassword: string };
+  readonly credentials?: Omit<RegistryCredentials, 'password'> & { readonly encryptedPassword: string };
 }
 
 export interface RowPlan {

@@ -74,8 +74,6 @@ function definitionGaps({ id, logging, image, injectEnvironment }: ComponentDefi
       `"gelf" ${notYet}`,
       'set "type": "standard"; the component must log to stdout and stderr',
     );
-  if (image.type === 'aws-ecr')
-    refuse('data.definition.type', `"aws-ecr" ${notYet}`, 'use "registry" with credentials in "repository"');
   if (image.type === 'builder')
     refuse('data.definition.type', `"builder" ${notYet}`, 'build the image yourself and push it to a registry');
   if (injectEnvironment)
