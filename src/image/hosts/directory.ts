@@ -36,6 +36,7 @@ export async function readHosts(directory: string, domain: string): Promise<read
     settings.push({ ...settingsOf(entry, domain, file), tls });
   }
   if (found.length === 0) return settings;
+  found.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   throw new InfrastructureError(`the hosts of the registry ${domain} are wrong: ${formatProblems(found)}`, {
     problems: found,
     reason: 'registry_hosts',

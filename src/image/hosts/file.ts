@@ -29,7 +29,7 @@ export interface HostEntry {
 export interface HostsFile {
   /** In the order in which they are to be tried. */
   readonly hosts: readonly HostEntry[];
-  /** Everything that is wrong, in the order of the file. */
+  /** Everything that is wrong. */
   readonly problems: readonly Problem[];
   /** A problem of the value at `path`, with its line. */
   problemAt(path: readonly string[], message: string, hint?: string): Problem;
@@ -72,10 +72,11 @@ export async function parseHostsFile(text: string, file: string, directory: stri
   const complain: Complain = (path, message, hint) => void problems.push(problemAt(path, message, hint));
   const hosts = [...mirrors(root, directory, complain)];
   hosts.push(readEntry(root, { path: [], name: root.server ?? undefined, known: rootKeys, directory, complain }));
-  return { hosts, problems: problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)), problemAt };
+  return { hosts, problems, problemAt };
 }
 
-function* mirrors({ host = {} }: Table, directory: string, complain: Complain): Generator<HostEntry> {
+function* mirrors({ host }: Table, directory: string, complain: Complain): Generator<HostEntry> {
+  if (host === undefined) return;
   if (!isTable(host)) return complain(['host'], 'must be a table of hosts', 'write [host."https://…"]');
   const entries = Object.entries(host);
   if (entries.length > maxHosts) complain(['host'], `has more than ${maxHosts} hosts`);
@@ -184,9 +185,9 @@ function readClients(table: Table, directory: string, complain: Complain): reado
 }
 
 function readHeaders(table: Table, complain: Complain): Readonly<Record<string, readonly string[]>> {
-  const { header = {} } = table;
+  const { header } = table;
   if (!isTable(header)) {
-    complain(['header'], 'must be a table');
+    if (header !== undefined) complain(['header'], 'must be a table');
     return {};
   }
   const headers: Record<string, readonly string[]> = Object.create(null);

@@ -88,6 +88,8 @@ export class Host implements Disposable {
       });
       if (response.status !== 401) return response;
       discard(response);
+      // Where the registry redirected to must not say how to convince the registry.
+      if (response.url.origin !== this.settings.origin.origin) throw this.#denied();
       const challenge = response.headers['www-authenticate'];
       const again = refused < 2 && (await this.#authorizer.challenged(challenge, authorization, this.#signal));
       if (!again || (refused === 1 && authorization === undefined)) throw this.#denied();

@@ -42,6 +42,8 @@ export interface HttpResponse {
 
 const defaultConnectTimeoutMs = 10_000;
 const idleTimeoutMs = 30_000;
+/** A body of which less comes while it is waited for is not worth the waiting. */
+const leastPace = { bytes: 64 * 1024, withinMs: 60_000 } as const;
 
 /**
  * Sends one request and answers when the headers are here; redirects are answers like any other. The caller reads or destroys the body.
@@ -84,18 +86,25 @@ export async function send(request: HttpRequest): Promise<HttpResponse> {
 
 /**
  * The bytes of a body as they come. Time that the reader takes does not count as idle.
- * @throws Transient when nothing comes for 30 s or the connection breaks, or the signal's reason.
+ * @throws Transient when nothing comes for 30 s, less than 64 KiB within a minute, or the connection breaks; or the signal's reason.
  */
 export async function* readBody(response: HttpResponse, signal: AbortSignal): AsyncGenerator<Buffer> {
   const chunks = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const { host } = response.url;
+  let pace = { bytes: 0, waitedMs: 0 };
   try {
     for (;;) {
+      const asked = performance.now();
       const next = chunks.next();
       next.catch(() => {});
       const result = await within(next, idleTimeoutMs);
       signal.throwIfAborted();
-      if (result === undefined) throw new Transient(`${response.url.host} sent nothing for ${idleTimeoutMs / 1000} s`);
+      if (result === undefined) throw new Transient(`${host} sent nothing for ${idleTimeoutMs / 1000} s`);
       if (result.done) return;
+      pace = { bytes: pace.bytes + result.value.length, waitedMs: pace.waitedMs + performance.now() - asked };
+      if (pace.bytes >= leastPace.bytes) pace = { bytes: 0, waitedMs: 0 };
+      else if (pace.waitedMs > leastPace.withinMs)
+        throw new Transient(`${host} sent only ${pace.bytes} bytes within a minute`);
       yield result.value;
     }
   } catch (error) {
@@ -118,16 +127,18 @@ export async function readWhole(
   response: HttpResponse,
   { limit, timeoutMs, signal }: BodyBounds,
 ): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
+  // One buffer, since a body may come byte by byte, and each piece would keep more than itself.
+  let bytes = Buffer.alloc(Math.min(limit, 64 * 1024));
   const end = performance.now() + timeoutMs;
   let size = 0;
   for await (const chunk of readBody(response, signal)) {
-    size += chunk.length;
-    if (size > limit) return undefined;
+    if (size + chunk.length > limit) return undefined;
     if (performance.now() > end) throw new Transient(`${response.url.host} did not finish its answer in time`);
-    chunks.push(chunk);
+    if (size + chunk.length > bytes.length) bytes = Buffer.concat([bytes], Math.min(limit, 2 * (size + chunk.length)));
+    chunk.copy(bytes, size);
+    size += chunk.length;
   }
-  return Buffer.concat(chunks, size);
+  return bytes.subarray(0, size);
 }
 
 /** Lets go of an answer whose body nobody wants; a short one is drained so that its connection can be used again. */
@@ -152,6 +163,8 @@ function lasting(code: string, message: string): readonly [string, string] | und
   if (code === 'ENOTFOUND') return ['host_unknown', 'the host HOST is not known'];
   if (/^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_|HOSTNAME_MISMATCH|ERR_TLS_)/.test(code))
     return ['certificate_refused', `the certificate of HOST is refused: ${message}`];
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return ['header_overflow', 'HOST answered with more headers than any answer needs'];
   if (code.startsWith('HPE_')) return ['not_http', 'what listens at HOST does not speak plain http'];
   if (/wrong.version.number|packet.length.too.long/i.test(code + message))
     return ['not_tls', 'what listens at HOST does not speak TLS'];
