@@ -24,6 +24,8 @@ export interface BlobRequest {
 }
 
 const maxIdleAttempts = 5;
+/** An attempt that brings less counts as one that brought nothing: else a trickle would go on for ever. */
+const leastProgress = 1024 * 1024;
 const lockedForMs = 30 * 60_000;
 
 /**
@@ -127,7 +129,7 @@ async function fill(writer: ContentWriter, { descriptor, open, onProgress, signa
         throw new Transient(`the body of ${digest} ended after ${writer.offset} of ${size} bytes`);
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
-      idle = writer.offset > start ? 1 : idle + 1;
+      idle = writer.offset >= start + leastProgress ? 1 : idle + 1;
       if (idle >= maxIdleAttempts) {
         throw new InfrastructureError(`${digest} cannot be fetched: ${error.message}`, {
           cause: error,
