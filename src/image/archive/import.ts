@@ -145,17 +145,25 @@ function namesOf({ annotations }: IndexEntry): readonly string[] {
   return short !== undefined && /[/:]/.test(short) ? [short] : [];
 }
 
+/** A name that is given goes to the only image, or selects the one of several that has it. */
 function named<T>(items: readonly T[], given: string | undefined, namesIn: (item: T) => readonly string[]) {
-  if (given !== undefined && items.length > 1) {
-    throw new UserError(`the archive holds ${items.length} images, so they cannot all be called ${given}`);
+  const [first, second] = items;
+  if (given !== undefined && first !== undefined && second === undefined) return [{ item: first, names: [given] }];
+  const all = items.map((item) => ({ item, names: namesIn(item).map((name) => parseReference(name).name) }));
+  if (given !== undefined) {
+    const [only, ...others] = all.filter(({ names }) => names.includes(given));
+    if (only !== undefined && others.length === 0) return [{ item: only.item, names: [given] }];
+    const inside = all.flatMap(({ names }) => names).slice(0, maxNamesShown);
+    throw new UserError(`the archive holds ${all.length} images, and none of them alone is ${given}`, {
+      hint: `Choose one of ${inside.join(', ') || 'those with a name: there is none'}, or import all without --name.`,
+    });
   }
-  return items.map((item) => {
-    const names = given === undefined ? namesIn(item).map((name) => parseReference(name).name) : [given];
-    if (names.length === 0)
-      throw new UserError('the archive has an image without a name', { hint: 'Give it one: --name repository:tag.' });
-    return { item, names };
-  });
+  if (all.some(({ names }) => names.length === 0))
+    throw new UserError('the archive has an image without a name', { hint: 'Give it one: --name repository:tag.' });
+  return all;
 }
+
+const maxNamesShown = 20;
 
 async function storeManifest(
   client: Containerd,
