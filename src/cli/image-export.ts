@@ -1,9 +1,8 @@
 import { counted } from '../base/counted.ts';
 import { UsageError } from '../base/errors.ts';
 import { replaceFile } from '../base/replace-file.ts';
-import { exportImages } from '../image/archive/export.ts';
 import { formatBytes } from '../sinks/format.ts';
-import { openContainerd } from './compose.ts';
+import { openContainerd, openImages } from './compose.ts';
 import { print, printJson, shown } from './output.ts';
 import type { Session } from './session.ts';
 
@@ -14,12 +13,13 @@ export async function exportArchive(references: readonly string[], output: strin
     throw new UsageError('an archive is nothing for a terminal', { hint: 'Name a file with -o, or pipe it on.' });
   const { client } = await openContainerd(session.config);
   const call = { emit: () => undefined, signal: session.signal };
+  const images = openImages(client, session.config);
   try {
     if (isPiped) {
-      await exportImages(client, { references, destination: process.stdout }, call);
+      await images.export({ references, destination: process.stdout }, call);
       return;
     }
-    const written = await replaceFile(output, (destination) => exportImages(client, { references, destination }, call));
+    const written = await replaceFile(output, (destination) => images.export({ references, destination }, call));
     if (session.json) return printJson({ type: 'result', ...written, output });
     if (session.quiet) return;
     print(`wrote ${counted(written.images.length, 'image')}, ${formatBytes(written.bytes)}, to ${shown(output)}`);

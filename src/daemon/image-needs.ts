@@ -1,8 +1,8 @@
 import type { Containerd } from '../containerd/client.ts';
 import type { ImageNeed } from '../image/collection/needs.ts';
+import type { ReadyImage } from '../image/types.ts';
 import { folderLabel, jobLabel } from '../job/labels.ts';
 import { jobFolders, peekJob } from '../job/peek.ts';
-import type { Plan } from '../job/types.ts';
 
 /**
  * Finds the images that jobs need which have not ended: those of the state directory, those of other state directories that have a container
@@ -13,12 +13,19 @@ export function imageNeedsOf(
   { stateDir, tenant }: { readonly stateDir: string; readonly tenant: string },
 ): () => Promise<readonly ImageNeed[]> {
   const ended = new Set<string>();
-  const plansOf = async (folder: string): Promise<readonly Plan[]> => {
+  const needsOf = async (folder: string): Promise<readonly ImageNeed[]> => {
     if (ended.has(folder)) return [];
     // A folder that cannot be read belongs to nobody who could go on with it.
-    const { plan, result } = await peekJob(folder).catch(() => ({ plan: undefined, result: undefined }));
-    if (result !== undefined) ended.add(folder);
-    return plan === undefined || result !== undefined || plan.tenant !== tenant ? [] : [plan];
+    const peeked = await peekJob(folder).catch(() => undefined);
+    if (peeked?.result !== undefined) ended.add(folder);
+    const { plan, result, entries = [] } = peeked ?? {};
+    if (plan === undefined || result !== undefined || plan.tenant !== tenant) return [];
+    const { job, images } = plan;
+    const used = entries.findLast(({ name }) => name === 'images')?.value as readonly ReadyImage[] | undefined;
+    return [
+      ...images.map(({ reference, digest }) => ({ reference, job, ...(digest !== undefined && { digest }) })),
+      ...(used ?? []).map(({ name }) => ({ reference: name, job })),
+    ];
   };
   return async () => {
     const { containers } = await client.call('Containers.List', { filters: [`labels."${jobLabel}"`] });
@@ -28,11 +35,7 @@ export function imageNeedsOf(
       reference: image,
       job: labels[jobLabel] ?? '',
     }));
-    for (const folder of folders) {
-      for (const { job, images } of await plansOf(folder)) {
-        needs.push(...images.map(({ reference }) => ({ reference, job })));
-      }
-    }
+    for (const folder of folders) needs.push(...(await needsOf(folder)));
     return needs;
   };
 }

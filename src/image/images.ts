@@ -3,6 +3,7 @@ import { defaultLimits, type ImageLimits } from '../base/image-limits.ts';
 import type { SignatureRules } from '../base/image-trust.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { type AccessRules, accessRulesOf } from './access.ts';
+import type { ExportedArchive, ExportRequest } from './archive/export.ts';
 import type { ImportRequest } from './archive/import.ts';
 import { ensureImage } from './ensure.ts';
 import { noteUse } from './last-use.ts';
@@ -21,6 +22,8 @@ export interface Images {
   ensure(request: ImageRequest, call: ImageCall): Promise<ReadyImage>;
   /** See `importArchive`. */
   import(request: ImportRequest, call: ImageCall): Promise<readonly ReadyImage[]>;
+  /** See `exportImages`; what is missing of an image is fetched from its registry. */
+  export(request: ExportRequest, call: ImageCall): Promise<ExportedArchive>;
 }
 
 export interface ImagesOptions {
@@ -56,6 +59,16 @@ export function createImages(client: Containerd, options: ImagesOptions = {}): I
       // Standard input cannot be read twice.
       const makeRoom = typeof request.source === 'string' ? options.makeRoom : undefined;
       return withRoom(call, makeRoom, (each) => importArchive(client, request, { ...each, ...place }));
+    },
+    export: async (request, call) => {
+      const { exportImages } = await import('./archive/export.ts');
+      return exportImages(client, request, {
+        ...call,
+        complete: async (image, lease) => {
+          const { completeImage } = await import('./archive/complete.ts');
+          await completeImage(client, image, { ...call, ...place, lease });
+        },
+      });
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { InfrastructureError, UserError } from '../../base/errors.ts';
+import { InfrastructureError } from '../../base/errors.ts';
 import type { Emit } from '../../base/events.ts';
 import type { Containerd } from '../../containerd/client.ts';
 import { withLease } from '../leased.ts';
@@ -12,13 +12,13 @@ export interface ExportRequest {
   readonly references: readonly string[];
   /** Where the archive goes; it is ended. */
   readonly destination: Writable;
-  /** Brings the missing blobs of an image, under a lease; absent when nobody can. */
-  readonly complete?: (image: Exported, lease: string) => Promise<void>;
 }
 
 export interface ExportCall {
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** Brings the missing blobs of an image, under a lease. */
+  readonly complete: (image: Exported, lease: string) => Promise<void>;
 }
 
 export interface ExportedArchive {
@@ -34,8 +34,8 @@ export interface ExportedArchive {
  */
 export async function exportImages(
   client: Containerd,
-  { references, destination, complete }: ExportRequest,
-  { emit, signal }: ExportCall,
+  { references, destination }: ExportRequest,
+  { emit, signal, complete }: ExportCall,
 ): Promise<ExportedArchive> {
   return withLease(client, emit, async (lease) => {
     const images = await held(client, references, { lease, complete });
@@ -52,7 +52,7 @@ export async function exportImages(
 async function held(
   client: Containerd,
   references: readonly string[],
-  { lease, complete }: { readonly lease: string; readonly complete: ExportRequest['complete'] },
+  { lease, complete }: { readonly lease: string; readonly complete: ExportCall['complete'] },
 ): Promise<readonly Exported[]> {
   for (const { target } of await findExported(client, references)) {
     await client.call('Leases.AddResource', { id: lease, resource: { id: target.digest, type: 'content' } });
@@ -60,15 +60,8 @@ async function held(
   const images = await findExported(client, references);
   const partial = images.filter(({ missing }) => missing.length > 0);
   if (partial.length === 0) return images;
-  if (complete !== undefined) for (const image of partial) await complete(image, lease);
-  const whole = await findExported(client, references);
-  const [lacking] = whole.filter(({ missing }) => missing.length > 0);
-  if (lacking === undefined) return whole;
-  const { reference, missing } = lacking;
-  throw new UserError(`${reference.name} is not complete: the content of ${missing.length} of its layers is not here`, {
-    reason: 'image_not_present',
-    hint: `It runs without. To give it away, remove it and pull it again: componentd image rm ${reference.name}`,
-  });
+  for (const image of partial) await complete(image, lease);
+  return await findExported(client, references);
 }
 
 async function* archive(

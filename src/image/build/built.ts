@@ -17,7 +17,7 @@ export interface Built {
 }
 
 /** A host that never answers (RFC 2606): nobody asks a registry for it. */
-const host = 'componentd.invalid';
+export const builtHost = 'componentd.invalid';
 /** Of a label in containerd: key and value. */
 const mostLabelBytes = 4096;
 const basesLabel = 'componentd.build.bases';
@@ -45,7 +45,7 @@ export function builtName({ component, recipe, secretsMark }: BuildRequest, orig
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '-')
       .replace(/^-|-$/g, '') || 'component';
-  return `${host}/built/${repositoryName}:${key}`;
+  return `${builtHost}/built/${repositoryName}:${key}`;
 }
 
 export async function findBuilt(

@@ -7,7 +7,7 @@ import { inTurn } from './leaving.ts';
 import { type FindNeeds, jobsByImage } from './needs.ts';
 import { isPinned } from './pins.ts';
 import { removeUnlessNeeded } from './remove.ts';
-import { canBeHadAgain } from './source.ts';
+import { canBeHadAgain, isBuilt } from './source.ts';
 import { freeBytes } from './space.ts';
 import { bytesOf, keyOf, readStock, type Stock, usedBytes } from './stock.ts';
 
@@ -140,8 +140,11 @@ interface Judging {
 function reasonToKeep(image: Image, { stock, jobs, at: { rules }, wish }: Judging): KeepReason | undefined {
   if (jobs.has(image.name)) return 'needed';
   if (isPinned(image.name, rules.pins)) return 'pinned';
+  const isRecent = lastUseOf(image) > Date.now() - rules.minimumAgeMs;
+  // Nobody but the job that had it built knows its name, and that job may not have written it down yet.
+  if (isRecent && isBuilt(image)) return 'recent';
   if (wish.kind !== 'limits') return undefined;
-  if (lastUseOf(image) > Date.now() - rules.minimumAgeMs) return 'recent';
+  if (isRecent) return 'recent';
   return rules.imported || canBeHadAgain(image, stock) ? undefined : 'imported';
 }
 

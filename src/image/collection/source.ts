@@ -1,22 +1,31 @@
 import type { Image } from '../../gen/containerd.ts';
+import { readAccess } from '../access.ts';
+import { builtHost } from '../build/built.ts';
 import { parseReference } from '../reference.ts';
 import type { Stock } from './stock.ts';
 
-/** On the record of an image that can be made again from what it was made of, without a registry. */
-export const remakeableLabel = 'componentd.remakeable';
+/** Where an image came from, as `host/repository`; none for one of an archive, or built here. */
+export function sourcesOf(image: Image, { sources }: Pick<Stock, 'sources'>): readonly string[] {
+  const access = readAccess(image);
+  const own = access === undefined || access.kind === 'own' ? undefined : repositoryOf(image);
+  return [...new Set([...(sources.get(image.target?.digest ?? '') ?? []), ...(own === undefined ? [] : [own])])];
+}
 
-/** Where the image's top document came from, as `host/repository`; none for one of an archive. */
-export function sourcesOf({ target }: Image, { sources }: Pick<Stock, 'sources'>): readonly string[] {
-  return sources.get(target?.digest ?? '') ?? [];
+export function isBuilt({ name }: Pick<Image, 'name'>): boolean {
+  return name.startsWith(`${builtHost}/`);
 }
 
 /** Whether the registry that the image's name names has given it, or it was built here. What came from an archive is perhaps nowhere else. */
 export function canBeHadAgain(image: Image, stock: Pick<Stock, 'sources'>): boolean {
-  if (image.labels[remakeableLabel] !== undefined) return true;
+  return isBuilt(image) || sourcesOf(image, stock).includes(repositoryOf(image) ?? '');
+}
+
+/** A record of another client may have any name. */
+function repositoryOf({ name }: Image): string | undefined {
   try {
-    const { domain, path } = parseReference(image.name);
-    return sourcesOf(image, stock).includes(`${domain}/${path}`);
+    const { domain, path } = parseReference(name);
+    return `${domain}/${path}`;
   } catch {
-    return false;
+    return undefined;
   }
 }
