@@ -14,8 +14,8 @@ export interface KeyPair {
 export interface Authority {
   /** Path of its own certificate in PEM. */
   readonly certificate: string;
-  /** A certificate for a server on this machine: `127.0.0.1`, `localhost`, `::1`, and `::ffff:127.0.0.1`. */
-  server(name: string): Promise<KeyPair>;
+  /** A certificate for a server on this machine: `127.0.0.1`, `localhost`, `::1`, and `::ffff:127.0.0.1`; and for the other names. */
+  server(name: string, others?: readonly string[]): Promise<KeyPair>;
   client(name: string): Promise<KeyPair>;
 }
 
@@ -50,7 +50,10 @@ export async function makeAuthority(directory: string): Promise<Authority> {
   await issue('ca', ['basicConstraints=critical,CA:TRUE'], undefined);
   return {
     certificate: own.certificate,
-    server: (name) => issue(name, ['basicConstraints=CA:FALSE', serverNames, 'extendedKeyUsage=serverAuth'], own),
+    server: (name, others = []) => {
+      const names = [serverNames, ...others.map((other) => `DNS:${other}`)].join();
+      return issue(name, ['basicConstraints=CA:FALSE', names, 'extendedKeyUsage=serverAuth'], own);
+    },
     client: (name) => issue(name, ['basicConstraints=CA:FALSE', 'extendedKeyUsage=clientAuth'], own),
   };
 }

@@ -16,6 +16,8 @@ export interface Registry {
 export interface RegistrySettings {
   /** A file of users; nobody else may do anything. */
   readonly htpasswd?: string;
+  /** Tokens of the server at `realm`, in the name of the service `test`, signed by the issuer `test` with the certificate in this file. */
+  readonly tokens?: { readonly realm: string; readonly certificate: string };
   /** PEM files; https is all that is spoken then. */
   readonly tls?: {
     readonly certificate: string;
@@ -26,12 +28,12 @@ export interface RegistrySettings {
 }
 
 /** Starts Debian's docker-registry on a free loopback port with its storage in a temporary directory. */
-export async function startRegistry({ htpasswd, tls }: RegistrySettings = {}): Promise<Registry> {
+export async function startRegistry({ htpasswd, tokens, tls }: RegistrySettings = {}): Promise<Registry> {
   const directory = await mkdtemp(join(tmpdir(), 'componentd-test-registry-'));
   await claim(directory);
   const host = `127.0.0.1:${await freePort()}`;
   const config = join(directory, 'config.yml');
-  await writeFile(config, configOf(directory, host) + tlsOf(tls) + authOf(htpasswd));
+  await writeFile(config, configOf(directory, host) + tlsOf(tls) + authOf(htpasswd) + tokensOf(tokens));
   const log = openSync(join(directory, 'registry.log'), 'a');
   const registry = spawn('docker-registry', ['serve', config], { stdio: ['ignore', log, log], detached: true });
   closeSync(log);
@@ -77,6 +79,12 @@ function tlsOf(tls: RegistrySettings['tls']): string {
 
 function authOf(htpasswd: string | undefined): string {
   return htpasswd === undefined ? '' : `auth:\n  htpasswd:\n    realm: test\n    path: ${htpasswd}\n`;
+}
+
+function tokensOf(tokens: RegistrySettings['tokens']): string {
+  if (tokens === undefined) return '';
+  const { realm, certificate } = tokens;
+  return `auth:\n  token:\n    realm: ${realm}\n    service: test\n    issuer: test\n    rootcertbundle: ${certificate}\n`;
 }
 
 async function answers(host: string): Promise<boolean> {
