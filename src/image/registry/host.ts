@@ -2,8 +2,9 @@ import { InfrastructureError, UserError } from '../../base/errors.ts';
 import type { HostSettings } from '../hosts/types.ts';
 import type { Reference } from '../reference.ts';
 import type { CredentialSource } from '../types.ts';
+import { withAdvice } from './advice.ts';
 import { retryAfter } from './answer.ts';
-import { Authorizer, deniedError } from './auth.ts';
+import { Authorizer } from './auth.ts';
 import { discard, type HttpResponse, readWhole } from './http.ts';
 import { Transient } from './transient.ts';
 import { Transport } from './transport.ts';
@@ -15,6 +16,8 @@ export interface Ask {
   readonly path: string;
   readonly accept: string;
   readonly range?: string;
+  /** That a host does not have it says nothing about what else it has. */
+  readonly isOptional?: boolean;
 }
 
 export interface HostOptions {
@@ -64,7 +67,7 @@ export class Host implements Disposable {
     try {
       return await this.#checked(ask, await this.#authorized(ask, performance.now() + timeoutMs));
     } catch (error) {
-      throw this.#withAdvice(error);
+      throw withAdvice(error, this.settings);
     }
   }
 
@@ -73,7 +76,8 @@ export class Host implements Disposable {
   }
 
   async #authorized(ask: Ask, end: number): Promise<HttpResponse> {
-    for (let refused = 0; ; refused += 1) {
+    let refused = 0;
+    for (;;) {
       const authorization = await this.#authorizer.header(this.#signal);
       const response = await this.#transport.request({
         method: ask.method,
@@ -91,8 +95,10 @@ export class Host implements Disposable {
       // Where the registry redirected to must not say how to convince the registry.
       if (response.url.origin !== this.settings.origin.origin) throw this.#denied();
       const challenge = response.headers['www-authenticate'];
+      if (authorization !== undefined) refused += 1;
+      // A token may have expired on the way; the next one is the last try.
       const again = refused < 2 && (await this.#authorizer.challenged(challenge, authorization, this.#signal));
-      if (!again || (refused === 1 && authorization === undefined)) throw this.#denied();
+      if (!again) throw this.#denied();
     }
   }
 
@@ -142,23 +148,6 @@ export class Host implements Disposable {
   }
 
   #denied(): UserError {
-    return deniedError(this.name, this.#reference.name, this.#authorizer.withCredentials);
-  }
-
-  /** Only here is it known where the operator can say how the host is spoken to. */
-  #withAdvice(error: unknown): unknown {
-    if (!(error instanceof InfrastructureError) || error.reason === undefined || error.hint !== undefined) return error;
-    const { file, isConfigured } = this.settings;
-    const key = isConfigured ? 'the host' : 'server';
-    const advice: Readonly<Record<string, string>> = {
-      host_unknown: 'Check its name.',
-      certificate_refused: `Name the authority that signed it as ca in ${file}, or in NODE_EXTRA_CA_CERTS.`,
-      certificate_wanted: `Name the certificate that it expects, with its key, as client in ${file}.`,
-      not_http: `If it speaks TLS, write ${key} as "https://${this.name}" in ${file}, with the authority that signed its certificate as ca.`,
-      not_tls: `If it speaks plain http, write ${key} as "http://${this.name}" in ${file}; that is possible on this machine only.`,
-    };
-    const hint = advice[error.reason];
-    if (hint === undefined) return error;
-    return new InfrastructureError(error.message, { cause: error.cause, reason: error.reason, hint });
+    return this.#authorizer.denied(this.#reference.name);
   }
 }

@@ -63,11 +63,12 @@ export async function send(request: HttpRequest): Promise<HttpResponse> {
   const outgoing: ClientRequest = url.protocol === 'https:' ? requestHttps(url, options) : requestHttp(url, options);
   const expire = (what: string, ms: number): NodeJS.Timeout =>
     setTimeout(() => outgoing.destroy(new Transient(`${url.host} ${what} within ${Math.round(ms / 100) / 10} s`)), ms);
-  const connecting = expire('did not accept a connection', request.connectTimeoutMs ?? defaultConnectTimeoutMs);
+  let connecting: NodeJS.Timeout | undefined;
   const answering = expire('did not answer', request.timeoutMs);
   outgoing.on('socket', (socket) => {
-    if (!socket.connecting) clearTimeout(connecting);
-    else socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
+    if (!socket.connecting) return;
+    connecting = expire('did not accept a connection', request.connectTimeoutMs ?? defaultConnectTimeoutMs);
+    socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
   });
   outgoing.on('response', resolve);
   outgoing.on('error', reject);

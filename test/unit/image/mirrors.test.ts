@@ -172,6 +172,34 @@ describe('a host that turns bad', () => {
     expect(asked()).toEqual([1, 1, 0]);
   });
 
+  it.each([
+    ['another document', 'x', {}],
+    ['the document as something else', undefined, { 'content-type': 'text/html' }],
+  ])('by sending %s is left for the next one', async (_what, body, headers) => {
+    const bytes = await readFile(blobPath(layout, built.manifest.digest));
+    hosts[0].misbehave = (_request, response) => {
+      response.writeHead(200, { 'content-type': built.manifest.mediaType, ...headers }).end(body ?? bytes);
+      return true;
+    };
+    using registry = open();
+    expect(await registry.manifest(built.manifest)).toEqual(bytes);
+    expect(asked()).toEqual([1, 1, 0]);
+    expect(warnings()).toHaveLength(1);
+  });
+
+  it('is not one that lacks what need not be there', async () => {
+    for (const host of hosts) {
+      host.misbehave = (_request, response, path) => {
+        if (path.includes('/referrers/')) response.writeHead(404).end();
+        return path.includes('/referrers/');
+      };
+    }
+    using registry = open();
+    expect(await registry.find(`referrers/${built.manifest.digest}`, '*/*')).toBeUndefined();
+    await registry.resolve();
+    expect(asked()).toEqual([2, 1, 1]);
+  });
+
   it('is tried again when no other is left, and never where it said no for good', async () => {
     let times = 0;
     answer(hosts[0], 404);

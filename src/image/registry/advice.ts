@@ -1,0 +1,27 @@
+import { InfrastructureError } from '../../base/errors.ts';
+import type { HostSettings } from '../hosts/types.ts';
+
+/** What an operator can write where, for each reason for which a host cannot be spoken to. */
+function adviceFor({ origin, file, isConfigured }: HostSettings): Readonly<Record<string, string>> {
+  const key = isConfigured ? 'the host' : 'server';
+  return {
+    host_unknown: 'Check its name.',
+    certificate_refused: `Name the authority that signed it as ca in ${file}, or in NODE_EXTRA_CA_CERTS.`,
+    certificate_wanted: `Name the certificate that it expects, with its key, as client in ${file}.`,
+    not_http: `If it speaks TLS, write ${key} as "https://${origin.host}" in ${file}, with the authority that signed its certificate as ca.`,
+    not_tls: `If it speaks plain http, write ${key} as "http://${origin.host}" in ${file}; that is possible on this machine only.`,
+  };
+}
+
+/** The same error, with advice where it has a reason and no hint of its own. */
+export function withAdvice(error: unknown, settings: HostSettings): unknown {
+  if (!(error instanceof InfrastructureError) || error.reason === undefined || error.hint !== undefined) return error;
+  const hint = adviceFor(settings)[error.reason];
+  if (hint === undefined) return error;
+  return new InfrastructureError(error.message, { cause: error.cause, reason: error.reason, hint });
+}
+
+/** For a host that has not answered: many that speak TLS just hang up on plain http. */
+export function adviceForSilence(settings: HostSettings): string | undefined {
+  return settings.origin.protocol === 'http:' ? adviceFor(settings).not_http : undefined;
+}
