@@ -21,7 +21,7 @@ export class EcrPasswords {
       kind: 'password',
       username,
       password,
-      origin: `the password of ECR for the access key of ${question.origin}`,
+      origin: `the credentials that ECR gave the access key of ${question.origin}`,
     };
   }
 

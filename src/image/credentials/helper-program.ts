@@ -107,7 +107,7 @@ function readAnswer(output: string, { name, server }: { name: string; server: st
   const { Username: username = '', Secret: secret = '' } = parse(output) ?? {};
   if (typeof username !== 'string' || typeof secret !== 'string' || parse(output) === undefined)
     throw failure(name, `answered for ${server} with something that is no credentials`);
-  const origin = `what the credential helper ${name} has for ${server}`;
+  const origin = `the credentials that the helper ${name} has for ${server}`;
   if (secret === '') return undefined;
   return username === '<token>' || username === ''
     ? { kind: 'identity-token', token: secret, origin }
