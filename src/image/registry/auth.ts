@@ -23,11 +23,6 @@ export class Authorizer {
     this.#options = options;
   }
 
-  /** Whether a secret was found for the registry; false before any challenge. */
-  get withCredentials(): boolean {
-    return this.#secret !== undefined;
-  }
-
   /**
    * The `Authorization` header to send now; `undefined` before any challenge.
    * @throws UserError when the token server refuses the secret, what {@link fetchToken} throws, or what finding the secret throws
@@ -61,7 +56,7 @@ export class Authorizer {
 
   /** Access to `what` was refused for good: nothing is tried again. */
   denied(what: string): UserError {
-    return deniedError(this.#options.registry.host, what, this.#secret?.origin ?? this.withCredentials);
+    return deniedError(this.#options.registry.host, what, this.#secret);
   }
 
   #findSecret(signal: AbortSignal): Promise<RegistrySecret | undefined> {
@@ -87,14 +82,15 @@ function fixedHeader({ scheme }: Challenge, secret: RegistrySecret | undefined):
   return secret?.kind === 'registry-token' ? `Bearer ${secret.token}` : undefined;
 }
 
-/** `credentials` says whether there were any, or which. */
-export function deniedError(host: string, what: string, credentials: boolean | string): UserError {
-  const given = credentials === true ? 'the given credentials' : credentials;
-  const why = given === false ? 'it needs credentials, or does not exist there' : `${given} do not allow it`;
+function deniedError(host: string, what: string, secret: RegistrySecret | undefined): UserError {
+  const why =
+    secret === undefined
+      ? 'it needs credentials, or does not exist there'
+      : `${secret.origin ?? 'the given credentials'} do not allow it`;
   return new UserError(`the registry ${host} refuses to give out ${what}: ${why}`, {
     reason: 'registry_denied',
     hint:
-      given === false
+      secret === undefined
         ? 'Give a user name and a password for this registry: repository.username and repository.#password, or images.credentials.'
         : 'Check the user name and the password, and whether they may read this repository.',
   });
