@@ -10,9 +10,8 @@ export function noteUse(client: Containerd, name: string): void {
   client.call('Images.Update', { image, updateMask: { paths: [`labels.${lastUsedLabel}`] } }).catch(() => undefined);
 }
 
-/** When an image was last wanted, in milliseconds since 1970: at the latest when its record was made. */
-export function lastUseOf({ labels, createdAt }: Pick<Image, 'labels' | 'createdAt'>): number {
+/** When an image was last wanted, in milliseconds since 1970; of one that another client made, when that was. */
+export function lastUseOf({ labels, updatedAt }: Pick<Image, 'labels' | 'updatedAt'>): number {
   const noted = Date.parse(labels[lastUsedLabel] ?? '');
-  const created = (createdAt?.seconds ?? 0) * 1000;
-  return Number.isNaN(noted) ? created : Math.max(noted, created);
+  return Number.isNaN(noted) ? (updatedAt?.seconds ?? 0) * 1000 : noted;
 }
