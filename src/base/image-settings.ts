@@ -1,4 +1,5 @@
 import { isAbsolute } from 'node:path';
+import { type BuildSettings, problemsOfBuild } from './build-settings.ts';
 import { type CollectionSettings, problemsOfCollection } from './collection-settings.ts';
 import { type CredentialSettings, problemsOfCredentials } from './credential-settings.ts';
 import type { Problem } from './errors.ts';
@@ -29,6 +30,8 @@ export interface ImageSettings {
   readonly dockerConfig?: string;
   /** How much one image may take. */
   readonly limits?: ImageLimitSettings;
+  /** What the building of one image may take. */
+  readonly build?: BuildSettings;
   /** When images that nobody needs are removed by themselves. */
   readonly collection?: CollectionSettings;
 }
@@ -43,6 +46,7 @@ const checks: Readonly<Record<keyof ImageSettings, Check>> = {
   credentials: problemsOfCredentials,
   dockerConfig: pathCheck,
   limits: problemsOfImageLimits,
+  build: problemsOfBuild,
   collection: problemsOfCollection,
   policy: (value, path) =>
     pullPolicies.includes(value as PullPolicy) ? [] : [{ path, message: `must be ${pullPolicies.join(', ')}` }],

@@ -6,7 +6,7 @@ import type { ReadyImage } from '../image/types.ts';
 import { withLayers } from '../image/view.ts';
 import { checkContract } from '../job/check/check.ts';
 import type { CheckTools, CheckWishes } from '../job/check/types.ts';
-import { printableImage } from '../job/plan.ts';
+import { printableImage } from '../job/image-plans.ts';
 import type { Engine } from '../job/types.ts';
 import { cgroupsPath, detectCgroups, processesIn } from '../runtime/cgroups.ts';
 import { commandFault } from '../runtime/command.ts';

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
+import { buildLimitsOf } from '../base/build-settings.ts';
 import { collectionRules } from '../base/collection-settings.ts';
 import { InfrastructureError } from '../base/errors.ts';
 import { imageLimitsOf } from '../base/image-limits.ts';
@@ -118,17 +119,27 @@ export function createJobEngine({ client, version }: ConnectedNode, config: Conf
   const images = openImages(client, config);
   const cgroups = detectCgroups();
   cgroups.catch(() => undefined);
+  const runtime = createRuntime(client, {
+    snapshotter,
+    version,
+    runtime: runtimeOf(config),
+    searchPath,
+    concurrentCreates,
+    networks: networkSettingsOf(config),
+  });
   return {
-    runtime: createRuntime(client, {
-      snapshotter,
-      version,
-      runtime: runtimeOf(config),
-      searchPath,
-      concurrentCreates,
-      networks: networkSettingsOf(config),
-    }),
+    runtime,
     followLog,
     ensureImage: (request, call) => images.ensure(request, call),
+    buildImage: async (request, call) => {
+      const { openWorkshop } = await import('../runtime/workshop.ts');
+      const written = (key: string) => client.call('Snapshots.Usage', { snapshotter, key }, { deadlineMs: 60_000 });
+      return images.build(request, {
+        ...call,
+        openWorkshop: (wanted, options) => openWorkshop(runtime, written, { request: wanted, options }),
+        workshopLimits: buildLimitsOf(config.images.build),
+      });
+    },
     makeCgroup: async (path) => {
       await makeCgroup(await cgroups, path);
       await countTransfers(await cgroups, path, config.stateDir);

@@ -172,7 +172,7 @@ function readable(plan: Json): Json {
   if (!isJsonObject(plan)) return plan;
   return new Map(
     Array.from(plan, ([key, value]) => {
-      if (key === 'encryptedPassword') return [key, '[hidden]'];
+      if (key === 'encryptedPassword' || key === 'encryptedValue') return [key, '[hidden]'];
       return [key, documents.has(key) && typeof value === 'string' ? parseJson(value) : readable(value)];
     }),
   );

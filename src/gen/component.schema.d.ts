@@ -41,7 +41,7 @@ export interface Component {
      */
     definition: {
       /**
-       * Where the image comes from: `dockerhub` and `registry` use the name as it is, `quayio` puts `quay.io/` before it.
+       * Where the image comes from: `dockerhub` and `registry` use the name as it is, `quayio` puts `quay.io/` before it, `aws-ecr` asks AWS for a password, `builder` builds it from git.
        */
       type: 'dockerhub' | 'quayio' | 'aws-ecr' | 'registry' | 'builder';
       /**
@@ -58,18 +58,108 @@ export interface Component {
       digest?: string;
       name?: string | null;
       /**
-       * Credentials of the registry, when it wants some.
+       * Credentials of the registry, when it wants some: name and password, or neither.
        */
       repository?: {
-        username?: string;
-        '#password'?: string;
-        server?: string;
-        region?: string;
+        /**
+         * User of the registry; for `aws-ecr` the id of an AWS access key.
+         */
+        username?: string | null;
+        /**
+         * Encrypted. Password of the user; for `aws-ecr` the secret of the access key.
+         */
+        '#password'?: string | null;
+        /**
+         * The only registry that is sent them, for example `quay.io` or `https://index.docker.io/v1/`; the image's own when absent.
+         */
+        server?: string | null;
+        /**
+         * For `aws-ecr`: the AWS region of the registry, where its name does not tell.
+         */
+        region?: string | null;
       };
       /**
-       * Only for images that are built from git.
+       * For the type `builder`: how the image is built from a git repository.
        */
-      build_options?: {};
+      build_options?: {
+        /**
+         * Where the image named by `uri` and `tag` comes from, which the new one is based on; required with `commands`.
+         */
+        parent_type?: 'dockerhub' | 'quayio' | 'aws-ecr' | 'registry';
+        /**
+         * The git repository. With `username` and `#password` git signs in by HTTP.
+         */
+        repository?: {
+          /**
+           * URL of the repository.
+           */
+          uri: string;
+          /**
+           * Kind of the repository.
+           */
+          type: 'git';
+          username?: string | null;
+          /**
+           * Encrypted.
+           */
+          '#password'?: string | null;
+        };
+        /**
+         * The text after `ENTRYPOINT`, in the form of a shell's command or of a JSON list; required without `dockerfile`.
+         */
+        entry_point?: string;
+        /**
+         * Each one becomes a `RUN`; `{{name}}` stands for the parameter of that name, `{{repository}}` for the URL.
+         */
+        commands?: string[];
+        /**
+         * Path of a Dockerfile in the repository, which then says everything: the base image, the commands, the entry point. Parameters become build arguments, those with a `#` build secrets.
+         */
+        dockerfile?: string;
+        /**
+         * With `dockerfile`: the folder of the repository that the Dockerfile copies from; the root when absent.
+         */
+        context?: string;
+        /**
+         * Names that a configuration may give values to.
+         */
+        parameters?: {
+          /**
+           * Letters, digits, `_`, `-`; a `#` in front makes it a secret.
+           */
+          name: string;
+          /**
+           * What values are allowed, and how they are inserted: `argument` is quoted for a shell.
+           */
+          type: 'int' | 'integer' | 'string' | 'argument' | 'plain_string' | 'enumeration';
+          /**
+           * Whether there must be a value.
+           */
+          required?: boolean;
+          /**
+           * Inserted as it is when there is no value.
+           */
+          default_value?: {
+            [k: string]: unknown;
+          };
+          /**
+           * The values of an `enumeration`.
+           */
+          values?: string[];
+        }[];
+        /**
+         * Branch, tag or commit; becomes `APP_VERSION`. `master` is built anew each time.
+         */
+        version?: string;
+        /**
+         * False builds the image anew for each job.
+         */
+        cache?: boolean;
+        /**
+         * Network of the commands; absent as for containers: `bridge`, under the hardened policy `none`. Only `commands` and the Dockerfile are meant: the repository is fetched all the same.
+         */
+        network?: 'none' | 'bridge' | 'no-internet';
+      };
     };
     /**
      * Memory limit: `256m` is 256 MiB, `1g` is 1000 MiB.

@@ -5,6 +5,8 @@ import type { Containerd } from '../containerd/client.ts';
 import { type AccessRules, accessRulesOf } from './access.ts';
 import type { ExportedArchive, ExportRequest } from './archive/export.ts';
 import type { ImportRequest } from './archive/import.ts';
+import type { Building } from './build/build.ts';
+import type { BuildRequest } from './build/types.ts';
 import { ensureImage } from './ensure.ts';
 import { noteUse } from './last-use.ts';
 import { type MakeRoom, withRoom } from './room.ts';
@@ -24,6 +26,8 @@ export interface Images {
   import(request: ImportRequest, call: ImageCall): Promise<readonly ReadyImage[]>;
   /** See `exportImages`; what is missing of an image is fetched from its registry. */
   export(request: ExportRequest, call: ImageCall): Promise<ExportedArchive>;
+  /** See `buildImage`. */
+  build(request: BuildRequest, call: ImageCall & Building): Promise<ReadyImage>;
 }
 
 export interface ImagesOptions {
@@ -46,13 +50,16 @@ export interface ImagesOptions {
 export function createImages(client: Containerd, options: ImagesOptions = {}): Images {
   const defaults = { snapshotter: 'overlayfs', limits: defaultLimits, access: accessRulesOf() };
   const place = { ...defaults, ...options, turns: new Turns() };
+  const ensure: Images['ensure'] = async (request, call) => {
+    const image = await withRoom(call, options.makeRoom, (each) => ensureImage(client, request, { ...each, ...place }));
+    noteUse(client, image.name);
+    return image;
+  };
   return {
-    ensure: async (request, call) => {
-      const image = await withRoom(call, options.makeRoom, (each) =>
-        ensureImage(client, request, { ...each, ...place }),
-      );
-      noteUse(client, image.name);
-      return image;
+    ensure,
+    build: async (request, call) => {
+      const { buildImage } = await import('./build/build.ts');
+      return buildImage(client, request, { ...call, ...place, ensure: (base) => ensure(base, call) });
     },
     import: async (request, call) => {
       const { importArchive } = await import('./archive/import.ts');

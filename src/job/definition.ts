@@ -5,6 +5,7 @@ import { readDocument } from '../base/schema.ts';
 import type { Component } from '../gen/component.schema.js';
 import * as componentSchema from '../gen/component.schema.js';
 import type { RegistryCredentials } from '../image/types.ts';
+import { type BuildDefinition, buildDefinition, buildProblems } from './build/definition.ts';
 
 /** A component's definition with the contract's defaults filled in (contract 1.1 to 1.4). Plain data. */
 export interface ComponentDefinition {
@@ -46,6 +47,8 @@ export interface ImageDefinition {
   readonly digest?: string;
   /** What the registry is to be told; the password as stored, possibly encrypted under the component's scope. */
   readonly credentials?: RegistryCredentials;
+  /** Of the type `builder`: how it is made of the image that the rest names. */
+  readonly build?: BuildDefinition;
 }
 
 const longestTimeout = 2_000_000;
@@ -69,7 +72,8 @@ export function parseDefinition(document: string | Json, name = 'component defin
 
 /** The image's name and tag in Docker's grammar; an empty override counts as none. */
 export function imageReference(definition: ComponentDefinition, tagOverride?: string): string {
-  const { type, uri, tag } = definition.image;
+  const { uri, tag, build } = definition.image;
+  const type = build?.parentType ?? definition.image.type;
   const name = type === 'quayio' && !uri.startsWith('quay.io/') ? `quay.io/${uri}` : uri;
   return `${name}:${tagOverride || tag}`;
 }
@@ -116,6 +120,7 @@ function typed(
       tag: definition.tag || 'latest',
       ...(definition.digest && { digest: `sha256:${definition.digest}` }),
       ...(credentials && { credentials }),
+      ...(definition.type === 'builder' && { build: buildDefinition(definition.build_options ?? {}) }),
     },
     memory: data.memory ?? '256m',
     configurationFormat: data.configuration_format ?? 'json',
@@ -176,6 +181,7 @@ function crossProblems(
   if (image.credentials === undefined && (username || password)) {
     problems.push({ source, path: 'data.definition.repository', message: 'needs both "username" and "#password"' });
   }
+  if (image.type === 'builder') problems.push(...buildProblems(data.definition.build_options, source));
   if (memoryMegabytes(memory) === 0)
     problems.push({ source, path: 'data.memory', message: 'must be more than nothing' });
   return problems;

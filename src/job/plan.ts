@@ -1,14 +1,15 @@
 import { derivedId } from '../base/ids.ts';
 import { at, type Json, stringifyJson } from '../base/json.ts';
 import type { LimitSettings } from '../base/limit-settings.ts';
-import type { RegistryCredentials } from '../image/types.ts';
+import { buildOfStage, withWishedNetwork } from './build/stage.ts';
 import { mainConfigFile, processorConfigFile } from './config-file.ts';
 import type { NormalConfiguration } from './configuration.ts';
 import { dataTypesOf } from './data-types.ts';
-import { type ComponentDefinition, imageReference, sanitizedId } from './definition.ts';
+import { type ComponentDefinition, sanitizedId } from './definition.ts';
 import { defaultBucketOf } from './destination.ts';
 import { stageEnvironment } from './environment.ts';
 import { jobFormat } from './format.ts';
+import { ImagePlans } from './image-plans.ts';
 import { planInputs } from './input-mapping.ts';
 import { formatLabel, jobLabel } from './labels.ts';
 import { type PlannedLimits, planLimits } from './limits.ts';
@@ -40,7 +41,7 @@ const noNetworking: Networking = { fault: { message: 'nobody said that there are
 /** Takes every decision of a job. Pure: equal input, equal plan. */
 export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
   const { spec, component, project, token, notes } = resolved;
-  const images = new Images(options.pullPolicy);
+  const images = new ImagePlans(options.pullPolicy);
   const definitions = [component, ...resolved.processors.values()];
   const { policy, networking = noNetworking } = options;
   const warnings = new Set([...notes, ...networkNotes(definitions, policy, networking)]);
@@ -66,50 +67,12 @@ export function planJob(resolved: ResolvedJob, options: PlanOptions): Plan {
   };
 }
 
-/** Every image once, in the order of first use. */
-class Images {
-  readonly list: ImagePlan[] = [];
-  readonly #policy: ImagePlan['policy'];
-
-  constructor(policy: ImagePlan['policy'] = 'missing') {
-    this.#policy = policy;
-  }
-
-  indexOf(component: ComponentDefinition, tag: string | undefined): number {
-    const reference = imageReference(component, tag);
-    const { digest, credentials } = component.image;
-    const known = this.list.findIndex((image) => image.reference === reference && image.component === component.id);
-    if (known >= 0) return known;
-    return (
-      this.list.push({
-        reference,
-        policy: this.#policy,
-        // The digest belongs to the definition's own tag.
-        ...(digest !== undefined && tag === undefined && { digest }),
-        printable: printableImage(reference),
-        component: component.id,
-        ...(credentials && { credentials: sealed(credentials) }),
-      }) - 1
-    );
-  }
-}
-
-function sealed({ password, ...others }: RegistryCredentials): NonNullable<ImagePlan['credentials']> {
-  return { ...others, encryptedPassword: password };
-}
-
-/** Image and tag without the registry's host (contract 6.1). */
-export function printableImage(reference: string): string {
-  const [first = '', ...rest] = reference.split('/');
-  return rest.length > 0 && /[.:]|^localhost$/.test(first) ? rest.join('/') : reference;
-}
-
 interface RowToPlan {
   readonly row: ResolvedRow;
   readonly index: number;
   readonly resolved: ResolvedJob;
   readonly options: PlanOptions;
-  readonly images: Images;
+  readonly images: ImagePlans;
   /** Filled on the way. */
   readonly warnings: Set<string>;
 }
@@ -124,15 +87,18 @@ function planRow({ row, index, resolved, options, images, warnings }: RowToPlan)
     role,
     definition: processors.get(entry.component) as ComponentDefinition,
     tag: entry.tag,
+    values: { tag: entry.tag, parameters: entry.parameters },
     document: (definition: ComponentDefinition): Json =>
       processorConfigFile({ parameters: entry.parameters, imageParameters: definition.imageParameters, action: 'run' }),
   });
   const { tag, processTimeoutSeconds } = configuration.runtime;
   const context = spec.backend.context ?? configuration.runtime.context;
+  const [parameters, runtime] = [at(configuration.document, 'parameters'), at(configuration.document, 'runtime')];
   const main = {
     role: 'main' as const,
-    definition: component,
+    definition: withWishedNetwork(component, runtime),
     tag: spec.tag ?? tag,
+    values: { tag: spec.tag ?? tag, parameters, runtime },
     document: ({ imageParameters }: ComponentDefinition): Json =>
       mainConfigFile({
         document: configuration.document,
@@ -141,6 +107,7 @@ function planRow({ row, index, resolved, options, images, warnings }: RowToPlan)
         ...(context !== undefined && { context }),
       }),
   };
+  const building = { policy: options.policy, networking: options.networking ?? noNetworking };
   const before = hasData ? configuration.processors.before.map(processor('before')) : [];
   const after = hasData ? configuration.processors.after.map(processor('after')) : [];
   return {
@@ -153,7 +120,7 @@ function planRow({ row, index, resolved, options, images, warnings }: RowToPlan)
       return planStage({
         ...stage,
         limits,
-        image: images.indexOf(stage.definition, stage.tag),
+        image: images.indexOf(stage.definition, stage.tag, buildOfStage(stage.definition, stage.values, building)),
         priority,
         timeout,
         row,

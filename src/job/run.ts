@@ -1,8 +1,9 @@
-import type { Cipher, SecretIds } from '../base/cipher.ts';
 import { classify, InfrastructureError } from '../base/errors.ts';
-import type { ReadyImage, RegistryCredentials } from '../image/types.ts';
+import type { ReadyImage } from '../image/types.ts';
+import type { BuiltImagePlan } from './build/run.ts';
 import { cgroupOf } from './containers.ts';
 import type { JobContext } from './context.ts';
+import { imageRequest } from './image-request.ts';
 import { finishLoads, saveStates } from './loads.ts';
 import { errorOf, explanationOf, failureResult, successResult } from './result.ts';
 import { runRow } from './row.ts';
@@ -86,28 +87,24 @@ async function ensureImages(context: JobContext): Promise<readonly ReadyImage[]>
   context.emit({ type: 'phase', phase: 'images' });
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
-  const works = context.plan.images.map((image) => ensureImage(image, { ...context, signal }));
+  const works = context.plan.images.map((image, index) =>
+    image.build === undefined
+      ? ensureImage(image, { ...context, signal })
+      : buildImage({ ...image, build: image.build, index }, { ...context, signal }),
+  );
   for (const work of works) work.catch((error: unknown) => failed.abort(error));
   await Promise.allSettled(works);
   failed.signal.throwIfAborted();
   return await Promise.all(works);
 }
 
-async function ensureImage(image: ImagePlan, { plan, engine, cipher, emit, signal }: JobContext): Promise<ReadyImage> {
-  const { credentials: sealed, reference, digest, policy, component } = image;
-  const request = {
-    reference,
-    policy,
-    ...(digest !== undefined && { digest }),
-    ...(sealed && { credentials: opened(sealed, cipher, { component, project: plan.project.id }) }),
-  };
-  return await engine.ensureImage(request, { emit, signal });
+/** Only who builds an image pays for what that takes. */
+async function buildImage(image: BuiltImagePlan, context: JobContext): Promise<ReadyImage> {
+  const builds = await import('./build/run.ts');
+  return await builds.buildImage(image, context);
 }
 
-function opened(
-  { encryptedPassword, ...others }: NonNullable<ImagePlan['credentials']>,
-  cipher: Cipher,
-  ids: SecretIds,
-): RegistryCredentials {
-  return { ...others, password: cipher.decrypt(encryptedPassword, ids) };
+async function ensureImage(image: ImagePlan, context: JobContext): Promise<ReadyImage> {
+  const { engine, emit, signal } = context;
+  return await engine.ensureImage(imageRequest(image, context), { emit, signal });
 }

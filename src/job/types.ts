@@ -10,9 +10,11 @@
  */
 import type { ErrorClass, Problem } from '../base/errors.ts';
 import type { Emit } from '../base/events.ts';
+import type { BuildRequest } from '../image/build/types.ts';
 import type { ImageRequest, ReadyImage, RegistryCredentials } from '../image/types.ts';
 import type { FollowLog } from '../runtime/logs.ts';
 import type { Limits, Runtime, Usage } from '../runtime/types.ts';
+import type { BuildPlan } from './build/types.ts';
 import type { DataTypes } from './data-types.ts';
 import type { LastLine } from './last-lines.ts';
 import type {
@@ -62,6 +64,8 @@ export interface ImagePlan extends Omit<ImageRequest, 'credentials'> {
   readonly component: string;
   /** The password is encrypted under the component's scope. */
   readonly credentials?: Omit<RegistryCredentials, 'password'> & { readonly encryptedPassword: string };
+  /** How it is built upon what the rest names; absent when that is the image itself. */
+  readonly build?: BuildPlan;
 }
 
 export interface RowPlan {
@@ -271,6 +275,11 @@ export interface Engine {
   readonly followLog: FollowLog;
   ensureImage(
     request: ImageRequest,
+    options: { readonly emit: Emit; readonly signal: AbortSignal },
+  ): Promise<ReadyImage>;
+  /** See `buildImage` in `src/image/build`. */
+  buildImage(
+    request: BuildRequest,
     options: { readonly emit: Emit; readonly signal: AbortSignal },
   ): Promise<ReadyImage>;
   /** Makes the job's own cgroup, so that nobody who tidies up empty ones removes its parents while containers are created in it. */

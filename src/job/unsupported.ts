@@ -63,7 +63,7 @@ function jobGaps({ mode, plain }: JobSpec, branchId: string | undefined): readon
   return problems;
 }
 
-function definitionGaps({ id, logging, image, injectEnvironment }: ComponentDefinition): readonly Problem[] {
+function definitionGaps({ id, logging, injectEnvironment }: ComponentDefinition): readonly Problem[] {
   const source = `component ${id}`;
   const problems: Problem[] = [];
   const refuse = (path: string, message: string, hint: string): unknown =>
@@ -74,8 +74,6 @@ function definitionGaps({ id, logging, image, injectEnvironment }: ComponentDefi
       `"gelf" ${notYet}`,
       'set "type": "standard"; the component must log to stdout and stderr',
     );
-  if (image.type === 'builder')
-    refuse('data.definition.type', `"builder" ${notYet}`, 'build the image yourself and push it to a registry');
   if (injectEnvironment)
     refuse('data.inject_environment', notYet, 'the component must read its parameters from config.json');
   return problems;

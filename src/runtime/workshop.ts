@@ -27,16 +27,16 @@ const programs = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ssl/certs', '
 const script = `
 set -eu
 umask 022
-mkdir -p /root /run /tmp /var/tmp /work/in /work/out
+mkdir -p /root /run /tmp /var/tmp /shop/in /shop/out
 chmod 1777 /tmp /var/tmp
 echo 'root:x:0:0:root:/root:/bin/sh' >/etc/passwd
 echo 'root:x:0:' >/etc/group
 while :; do
-  rm -rf /work/in /work/out
-  mkdir /work/in /work/out
-  tar -xBf /io/in -C /work/in
-  (cd /work/in && exec /bin/sh ./step.sh) </dev/null || exit
-  tar -cf /io/out -C /work/out .
+  rm -rf /shop/in /shop/out
+  mkdir /shop/in /shop/out
+  tar -xBf /io/in -C /shop/in
+  (cd /shop/in && exec /bin/sh ./step.sh) </dev/null || exit
+  tar -cf /io/out -C /shop/out .
 done
 `;
 
@@ -46,8 +46,7 @@ export async function openWorkshop(
   written: WrittenBytes,
   { request, options }: { readonly request: WorkshopRequest; readonly options: WorkshopOptions },
 ): Promise<Workshop> {
-  const { id, folder } = request;
-  await runtime.remove(id);
+  const { folder } = request;
   await rm(folder, { recursive: true, force: true });
   const io = join(folder, 'io');
   await mkdir(io, { recursive: true, mode: 0o700 });

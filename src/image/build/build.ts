@@ -1,4 +1,6 @@
 import { UserError } from '../../base/errors.ts';
+import { isFetchable } from '../../base/git-url.ts';
+import { createRedactor } from '../../base/redactor.ts';
 import type { Containerd } from '../../containerd/client.ts';
 import { withLease } from '../leased.ts';
 import { saveImage } from '../record.ts';
@@ -11,18 +13,22 @@ import { requirePrograms } from './builder.ts';
 import { type Built, builtLabels, builtName, findBuilt } from './built.ts';
 import { baseImagesOf } from './dockerfile.ts';
 import { explainFailure } from './failure.ts';
-import { askInput, commitOf, credentialStore, fetchInput, isFetched } from './git.ts';
+import { askInput, commitOf, credentialStore, fetchInput } from './git.ts';
 import { takeResult } from './result.ts';
 import { textsOf } from './small-files.ts';
 import { type TarFile, tarOf, textFiles } from './tar.ts';
-import { type BuildRequest, gitCredentials } from './types.ts';
+import type { BuildRequest } from './types.ts';
 import type { OpenWorkshop, Workshop, WorkshopLimits } from './workshop.ts';
 
-/** What building needs beside the workplace of images. */
-export interface BuildPlace extends Workplace {
-  readonly ensure: (request: ImageRequest) => Promise<ReadyImage>;
+/** Where images are built. */
+export interface Building {
   readonly openWorkshop: OpenWorkshop;
   readonly workshopLimits: WorkshopLimits;
+}
+
+/** What building needs beside the workplace of images. */
+export interface BuildPlace extends Workplace, Building {
+  readonly ensure: (request: ImageRequest) => Promise<ReadyImage>;
 }
 
 /**
@@ -71,7 +77,7 @@ interface Connection {
 }
 
 function connectionOf({ recipe: { network, how, repository } }: BuildRequest): Connection {
-  const asks = isFetched(repository.uri) && (how.kind === 'dockerfile' || network !== 'none');
+  const asks = isFetchable(repository.uri) && (how.kind === 'dockerfile' || network !== 'none');
   return { network: network === 'none' && asks ? 'bridge' : network, asks, offline: network === 'none' && asks };
 }
 
@@ -128,7 +134,9 @@ async function askForCommit({ recipe, secrets }: BuildRequest, workshop: Worksho
   const { refs, failed } = await texts(workshop, textFiles(askInput(repository, recipe.version)));
   if (failed !== undefined) {
     if (recipe.how.kind === 'commands') return undefined;
-    throw new UserError(`the repository ${repository.uri} cannot be read: ${failed.trim()}`, { reason: 'build' });
+    // A server that is asked with a password may say it.
+    const said = createRedactor(secrets.password === undefined ? [] : [secrets.password]).redactText(failed.trim());
+    throw new UserError(`the repository ${repository.uri} cannot be read: ${said}`, { reason: 'build' });
   }
   try {
     return commitOf(refs ?? '', repository, recipe.version);
@@ -191,8 +199,8 @@ async function* inputOf(
   const { recipe, secrets } = request;
   const { how, repository } = recipe;
   const password = secrets.password === undefined ? {} : { password: secrets.password };
-  const store = how.kind === 'commands' ? credentialStore({ ...repository, ...password }) : '';
-  const files = { ...secrets.files, ...(store !== '' && { [gitCredentials.id]: store }) };
+  const store = how.kind === 'commands' ? how.credentials : undefined;
+  const files = { ...secrets.files, ...(store && { [store]: credentialStore({ ...repository, ...password }) }) };
   yield* textFiles([
     {
       name: 'step.sh',

@@ -14,14 +14,14 @@ export const buildah: Builder = {
     { program: 'tar', package: 'tar' },
   ],
   script: `
-export HOME=/root LC_ALL=C.UTF-8 TMPDIR=/work/tmp _CONTAINERS_USERNS_CONFIGURED=done BUILDAH_ISOLATION=chroot
-mkdir -p /etc/containers /work/tmp /work/context /work/store/overlay-containers /dev/shm/secrets
+export HOME=/root LC_ALL=C.UTF-8 TMPDIR=/shop/tmp _CONTAINERS_USERNS_CONFIGURED=done BUILDAH_ISOLATION=chroot
+mkdir -p /etc/containers /shop/tmp /shop/context /shop/store/overlay-containers /dev/shm/secrets
 # What is kept of a build under way, with its secrets, never reaches a disk.
-mount -t tmpfs -o size=64m,mode=700 tmpfs /work/store/overlay-containers
+mount -t tmpfs -o size=64m,mode=700 tmpfs /shop/store/overlay-containers
 echo '{"default":[{"type":"reject"}],"transports":{"oci":{"":[{"type":"insecureAcceptAnything"}]},"containers-storage":{"":[{"type":"insecureAcceptAnything"}]}}}' >/etc/containers/policy.json
 printf 'unqualified-search-registries = []\\n' >/etc/containers/registries.conf
-printf '[storage]\\ndriver = "overlay"\\ngraphroot = "/work/store"\\nrunroot = "/dev/shm/run"\\n' >/etc/containers/storage.conf
-set -- build --pull-never --layers=false --format=docker --isolation=chroot --network=host --iidfile=/work/image --file=Dockerfile
+printf '[storage]\\ndriver = "overlay"\\ngraphroot = "/shop/store"\\nrunroot = "/dev/shm/run"\\n' >/etc/containers/storage.conf
+set -- build --pull-never --layers=false --format=docker --isolation=chroot --network=host --iidfile=/shop/image --file=Dockerfile
 number=0
 while IFS= read -r name; do
   number=$((number + 1))
@@ -36,10 +36,10 @@ for secret in /dev/shm/secrets/*; do
 done
 apart=
 [ ! -e offline ] || apart='unshare --net'
-$apart buildah "$@" "/work/context/$(cat context)" </dev/null
+$apart buildah "$@" "/shop/context/$(cat context)" </dev/null
 rm -rf /dev/shm/secrets
-mkdir -p /work/out/blobs/sha256
-while IFS= read -r layer; do : >"/work/out/blobs/sha256/$layer"; done <known
-buildah push -q --disable-compression --format=oci "$(cat /work/image)" oci:/work/out
+mkdir -p /shop/out/blobs/sha256
+while IFS= read -r layer; do : >"/shop/out/blobs/sha256/$layer"; done <known
+buildah push -q --disable-compression --format=oci "$(cat /shop/image)" oci:/shop/out
 `,
 };

@@ -8,31 +8,6 @@ export interface Repository {
   readonly password?: string;
 }
 
-/** Schemes that our own git may speak; nothing of this machine (`file`), no programs (`ext`), no keys of ours (`ssh`). */
-const fetched = new Set(['http:', 'https:', 'git:']);
-
-/** Whether our own git asks it. */
-export function isFetched(uri: string): boolean {
-  return URL.canParse(uri) && fetched.has(new URL(uri).protocol);
-}
-
-/**
- * Problems that keep a URL from being used at all. Whatever a command does with it, it must be one word, and no option.
- */
-export function problemOfRepository(uri: string, withUsername: boolean): string | undefined {
-  if (/[\s\0-\x1f\x7f]/.test(uri) || uri.startsWith('-')) return 'is not the URL of a repository';
-  if (!withUsername) return URL.canParse(uri) && hasSecret(uri) ? secretHint : undefined;
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/]/i.test(uri) || !URL.canParse(uri))
-    return 'is not a URL with a scheme, which a repository with a user name needs';
-  return hasSecret(uri) ? secretHint : undefined;
-}
-
-const secretHint = 'holds a password, which would be seen by everybody; use "username" and "#password"';
-
-function hasSecret(uri: string): boolean {
-  return new URL(uri).password !== '';
-}
-
 /** Of git's credential store (gitcredentials(7)): one URL with name and password. */
 export function credentialStore({ uri, username, password = '' }: Repository): string {
   if (username === undefined) return '';
@@ -77,8 +52,8 @@ mv config credentials /dev/shm/git/
 ref=$(cat ref)
 set -- HEAD
 [ -z "$ref" ] || set -- "refs/heads/$ref" "refs/tags/$ref" "refs/tags/$ref^{}"
-git ls-remote -- "$(cat uri)" "$@" >refs 2>failed </dev/null || { head -c 4000 failed >/work/out/failed; exit 0; }
-head -c 1000000 refs >/work/out/refs
+git ls-remote -- "$(cat uri)" "$@" >refs 2>failed </dev/null || { head -c 4000 failed >/shop/out/failed; exit 0; }
+head -c 1000000 refs >/shop/out/refs
 `;
 
 export function askInput(repository: Repository, ref: string | undefined): readonly TextFile[] {
@@ -105,13 +80,13 @@ export function fetchInput({ uri }: Repository, commit: string, dockerfile: stri
       text: `${gitEnvironment}
 uri=$(cat uri)
 commit=$(cat commit)
-git init -q /work/context
-cd /work/context
+git init -q /shop/context
+cd /shop/context
 git fetch -q --no-tags --depth 1 -- "$uri" "$commit" || git fetch -q -- "$uri" '+refs/heads/*:refs/all/heads/*' '+refs/tags/*:refs/all/tags/*'
 git -c core.symlinks=true checkout -q -f --detach "$commit" --
 rm -rf .git /dev/shm/git
 file=$(cat ../in/dockerfile)
-if [ -f "$file" ]; then head -c 1000000 -- "./$file" >/work/out/Dockerfile; fi
+if [ -f "$file" ]; then head -c 1000000 -- "./$file" >/shop/out/Dockerfile; fi
 `,
     },
   ];
@@ -143,11 +118,4 @@ export function commitOf(refs: string, { uri }: Repository, ref: string | undefi
 
 export function isCommit(text: string): boolean {
   return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
-}
-
-/** A name that git could take for something else than a branch, a tag or a commit is none (git-check-ref-format(1), less the rare). */
-export function isReference(text: string): boolean {
-  return (
-    /^[\w][\w./+@-]*$/u.test(text) && !/\.\.|@\{|\/\/|\.lock(?:\/|$)|\/$|\.$|\/\./.test(text) && text.length <= 200
-  );
 }

@@ -21,6 +21,8 @@ export interface CommandRecipe {
   readonly dockerfile: string;
   readonly arguments: Readonly<Record<string, string>>;
   readonly base: string;
+  /** Id of the build secret with the credentials of the repository, as git's store has them; absent when there are none. */
+  readonly credentials?: string;
 }
 
 /** A Dockerfile of the repository. Paths are relative to its root. */
@@ -49,6 +51,3 @@ export interface BuildSecrets {
   /** Build secrets by their ids, as the Dockerfile mounts them. */
   readonly files: Readonly<Record<string, string>>;
 }
-
-/** Where the credentials of git's store are while commands run, and the id of the build secret that they are. */
-export const gitCredentials = { id: 'git-credentials', path: '/tmp/.git-credentials' } as const;

@@ -3,7 +3,7 @@ import type { Stream } from '../../base/events.ts';
 
 /** What one workshop is given. Plain data. */
 export interface WorkshopRequest {
-  /** Of its container, 64 hex digits; what an earlier one of this id left is removed. */
+  /** Of its container, 64 hex digits; used once. */
   readonly id: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly cgroupParent: string;
@@ -28,7 +28,7 @@ export interface WorkshopLimits {
  */
 export interface Workshop {
   /**
-   * Unpacks the tar `input` to `/work/in`, runs `/work/in/step.sh` there and answers a tar of what it left in `/work/out`. The answer ends
+   * Unpacks the tar `input` to `/shop/in`, runs `/shop/in/step.sh` there and answers a tar of what it left in `/shop/out`. The answer ends
    * early when the step fails. Whatever a step left running goes on.
    * @throws what ended the workshop
    */

@@ -1,0 +1,27 @@
+import type { Cipher, SecretIds } from '../../base/cipher.ts';
+import { type Problem, throwProblems } from '../../base/errors.ts';
+import type { BuildSecrets } from '../../image/build/types.ts';
+import type { BuildPlan } from './types.ts';
+import { fillIn, insertionOf } from './values.ts';
+
+/** The secrets of a build, opened. @throws UserError for one that does not open, or is not what its parameter allows */
+export function openSecrets({ secrets }: BuildPlan, cipher: Cipher, ids: SecretIds): BuildSecrets {
+  const { encryptedPassword, files, values } = secrets;
+  const problems: Problem[] = [];
+  const known = new Map<string, string>();
+  for (const { parameter, encryptedValue } of values) {
+    const insertion = insertionOf(parameter, encryptedValue === '' ? '' : cipher.decrypt(encryptedValue, ids));
+    if ('problem' in insertion) problems.push(insertion.problem);
+    else known.set(parameter.name, insertion.text);
+  }
+  throwProblems(`The image of ${ids.component} cannot be built`, problems);
+  return {
+    ...(encryptedPassword !== undefined && { password: cipher.decrypt(encryptedPassword, ids) }),
+    files: Object.fromEntries(files.map(({ id, text }) => [id, fillIn(text, known)])),
+  };
+}
+
+/** Changes with the secrets' ciphertexts and with what is made of them, and with nothing else. */
+export function markOf({ secrets: { files, values } }: BuildPlan): string {
+  return JSON.stringify([files, values]);
+}
