@@ -21,7 +21,8 @@ export function withAdvice(error: unknown, settings: HostSettings): unknown {
   return new InfrastructureError(error.message, { cause: error.cause, reason: error.reason, hint });
 }
 
-/** For a host that has not answered: many that speak TLS just hang up on plain http. */
-export function adviceForSilence(settings: HostSettings): string | undefined {
-  return settings.origin.protocol === 'http:' ? adviceFor(settings).not_http : undefined;
+/** For hosts of which none has answered: many that speak TLS just hang up on plain http. */
+export function adviceForSilence(hosts: readonly { readonly settings: HostSettings }[]): string | undefined {
+  const plain = hosts.find(({ settings }) => settings.origin.protocol === 'http:');
+  return plain && adviceFor(plain.settings).not_http;
 }

@@ -37,11 +37,15 @@ export function oneFailure(failures: readonly HostFailure[]): HostFailure {
   const told = failures.filter((failure) => stageOf(failure) === furthest);
   const first = told.find((failure) => failure instanceof Transient) ?? told[0];
   if (first === undefined) return new InfrastructureError('no host was tried');
-  const others = failures.filter((failure) => failure !== first).map(({ message }) => message);
+  const others = failures.filter((failure) => failure !== first);
   if (others.length === 0) return first;
-  const message = `${first.message} (tried as well: ${others.join('; ')})`;
-  if (first instanceof Transient) return new Transient(message, first);
-  const { reason, hint, problems, data } = first;
+  const message = `${first.message} (tried as well: ${others.map((failure) => failure.message).join('; ')})`;
+  const hint = first.hint ?? others.find((failure) => failure.hint !== undefined)?.hint;
+  if (first instanceof Transient) {
+    const { retryAfterMs, answered } = first;
+    return new Transient(message, { cause: first, retryAfterMs, answered, hint });
+  }
+  const { reason, problems, data } = first;
   const options = {
     cause: first,
     problems,

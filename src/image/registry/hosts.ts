@@ -65,8 +65,7 @@ export class Hosts implements Disposable {
       });
     } catch (error) {
       if (!(error instanceof Transient)) throw error;
-      const [only, ...others] = hosts;
-      const hint = only && others.length === 0 && !error.answered ? adviceForSilence(only.settings) : undefined;
+      const hint = error.hint ?? (error.answered ? undefined : adviceForSilence(hosts));
       throw new InfrastructureError(
         `the registry ${reference.domain} cannot serve ${reference.name}: ${error.message}`,
         {

@@ -163,7 +163,10 @@ function asTransient(url: URL, error: unknown): unknown {
 function lasting(code: string, message: string): readonly [string, string] | undefined {
   if (code === 'ENOTFOUND') return ['host_unknown', 'the host HOST is not known'];
   if (/^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_|HOSTNAME_MISMATCH|ERR_TLS_)/.test(code))
-    return ['certificate_refused', `the certificate of HOST is refused: ${message}`];
+    return [
+      'certificate_refused',
+      `the certificate of HOST is refused: ${message.replace(/; if the root CA.*$/s, '')}`,
+    ];
   if (code === 'HPE_HEADER_OVERFLOW')
     return ['header_overflow', 'HOST answered with more headers than any answer needs'];
   if (code.startsWith('HPE_')) return ['not_http', 'what listens at HOST does not speak plain http'];

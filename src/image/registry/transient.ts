@@ -6,11 +6,14 @@ export class Transient extends Error {
   readonly retryAfterMs: number | undefined;
   /** Whether a server said so itself. */
   readonly answered: boolean;
+  /** What may help if it does not pass. */
+  readonly hint: string | undefined;
 
   constructor(message: string, options: TransientOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.retryAfterMs = options.retryAfterMs;
     this.answered = options.answered ?? false;
+    this.hint = options.hint;
   }
 }
 
@@ -18,6 +21,7 @@ export interface TransientOptions {
   readonly cause?: unknown;
   readonly retryAfterMs?: number | undefined;
   readonly answered?: boolean;
+  readonly hint?: string | undefined;
 }
 
 export interface RetryBounds {

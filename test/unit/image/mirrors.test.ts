@@ -246,6 +246,30 @@ describe('when no host helps', () => {
     expect(asked()).toEqual([1, 1, 1]);
   });
 
+  it('whatever each of three says, the first that has it serves it, and else the first that got furthest is told', async () => {
+    const says = [200, 404, 403, 418];
+    const reasons = new Map<number, string | undefined>([
+      [404, 'image_not_found'],
+      [403, 'registry_denied'],
+    ]);
+    for (const statuses of says.flatMap((a) => says.flatMap((b) => says.map((c) => [a, b, c])))) {
+      for (const [index, host] of hosts.entries()) {
+        host.seen.length = 0;
+        answer(host, statuses[index] ?? 0);
+        if (statuses[index] === 200) host.misbehave = () => false;
+      }
+      using registry = open();
+      const serving = statuses.indexOf(200);
+      const outcome = await registry.resolve().then(
+        () => 'served',
+        ({ reason }: { reason: string | undefined }) => reason,
+      );
+      const told = statuses.find((status) => status !== 404) ?? 404;
+      expect([statuses, outcome]).toEqual([statuses, serving >= 0 ? 'served' : reasons.get(told)]);
+      expect(asked()).toEqual(statuses.map((_, index) => (serving < 0 || index <= serving ? 1 : 0)));
+    }
+  });
+
   it('an image that nobody has is unknown even though a mirror is down', async () => {
     await hosts[0].stop();
     answer(hosts[1], 404);
@@ -255,15 +279,21 @@ describe('when no host helps', () => {
     expect(asked()).toEqual([0, 1, 1]);
   });
 
-  it('and one may later, all of these are tried five times', async () => {
+  it('and one may later, it is tried five times; what would help is told, whoever it is about', async () => {
     await hosts[0].stop();
-    answer(hosts[1], 404);
     answer(hosts[2], 503);
+    const file = join(directory, domain, 'hosts.toml');
+    const secured = hosts[1].host;
+    await writeFile(file, (await readFile(file, 'utf8')).replace(`http://${secured}`, `https://${secured}`));
     using registry = open();
     const failing = registry.resolve();
-    await expect(failing).rejects.toMatchObject({ class: 'infrastructure', reason: 'registry_unavailable' });
+    await expect(failing).rejects.toMatchObject({
+      class: 'infrastructure',
+      reason: 'registry_unavailable',
+      hint: expect.stringContaining(`write the host as "http://${secured}"`),
+    });
     for (const { host } of hosts) await expect(failing).rejects.toThrow(host);
-    expect(asked()).toEqual([0, 1, 5]);
+    expect(asked()).toEqual([0, 0, 5]);
   });
 });
 
