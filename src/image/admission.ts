@@ -1,9 +1,9 @@
 import { UserError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { isNotFound } from '../containerd/errors.ts';
+import { setImageLabels } from '../containerd/image-labels.ts';
 import { type Access, accessLabel, formatAccess, givenAt, readAccess } from './access.ts';
 import type { Held } from './held.ts';
-import { labelImage } from './record.ts';
 import type { SignaturePolicy } from './signatures/policy.ts';
 import type { Wish } from './wish.ts';
 import type { Workplace } from './workplace.ts';
@@ -58,7 +58,7 @@ async function accessByOrigin(client: Containerd, { record, target }: Held): Pro
     throw error;
   }
   const access = { kind: 'own' } as const;
-  await labelImage(client, record.name, { [accessLabel]: formatAccess(target.digest, access) });
+  await setImageLabels(client, record.name, { [accessLabel]: formatAccess(target.digest, access) });
   return access;
 }
 

@@ -1,9 +1,9 @@
 import { type ClassifiedError, classify, InfrastructureError, UserError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
+import { setImageLabels } from '../containerd/image-labels.ts';
 import { type Access, accessLabel, formatAccess, givenAt } from './access.ts';
 import type { Asking, Due } from './admission.ts';
 import { type AskedRegistry, askRegistry } from './asked-registry.ts';
-import { labelImage } from './record.ts';
 import { checkSignature } from './signatures/check.ts';
 
 /** Asks the registry for what is due, and writes its answers on the record. See `isAdmitted`. */
@@ -15,7 +15,7 @@ export async function settleDue(client: Containerd, asking: Asking, due: Due): P
   if (access === undefined) return false;
   const policy = due.signature;
   const signature = policy && (await checkSignature(asked.registry, { name: record.name, policy, emit: at.emit }));
-  await labelImage(client, record.name, { [accessLabel]: formatAccess(target.digest, access), ...signature });
+  await setImageLabels(client, record.name, { [accessLabel]: formatAccess(target.digest, access), ...signature });
   return true;
 }
 

@@ -1,9 +1,10 @@
 import type { Containerd } from '../containerd/client.ts';
+import { setImageLabels } from '../containerd/image-labels.ts';
 import { accessLabel, formatAccess, readAccess } from './access.ts';
 import { type AskedRegistry, askRegistry } from './asked-registry.ts';
 import type { Held } from './held.ts';
 import { pullImage } from './pull.ts';
-import { labelImage, type RecordLabels } from './record.ts';
+import type { RecordLabels } from './record.ts';
 import type { Resolved } from './registry/registry.ts';
 import { checkSignature } from './signatures/check.ts';
 import { rememberedSignature, signatureLabels, signaturePolicyOf } from './signatures/policy.ts';
@@ -32,7 +33,7 @@ export async function fromRegistry(client: Containerd, fetching: Fetching): Prom
     tellOtherDigest(fetching, image);
     return image;
   }
-  await labelImage(client, held.record.name, labels());
+  await setImageLabels(client, held.record.name, labels());
   at.emit({ type: 'image', image: present.name, status: 'present', digest: present.digest });
   tellOtherDigest(fetching, present);
   return present;

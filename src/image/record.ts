@@ -39,16 +39,6 @@ export async function saveImage(
   }
 }
 
-/** Sets labels on a record and leaves its others as they are; nothing when the record is gone. @throws ContainerdError */
-export async function labelImage(client: Containerd, name: string, labels: RecordLabels): Promise<void> {
-  try {
-    const paths = Object.keys(labels).map((key) => `labels.${key}`);
-    await client.call('Images.Update', { image: { name, labels }, updateMask: { paths } });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-}
-
 /**
  * The image record of a normalised name, or `undefined`. One that is about to be removed is waited for until that is done, or given up:
  * what this answers stays for whoever has said beforehand, in a journal or on a container, that he needs it. @throws ContainerdError

@@ -1,7 +1,7 @@
 import { sleep } from '../../base/abort.ts';
 import { exclusively } from '../../base/exclusive.ts';
 import type { Containerd } from '../../containerd/client.ts';
-import { isNotFound } from '../../containerd/errors.ts';
+import { setImageLabels } from '../../containerd/image-labels.ts';
 
 /** On an image record that is to be removed unless somebody turns out to need it. */
 export const leavingLabel = 'componentd.leaving';
@@ -38,12 +38,5 @@ export async function untilDecided(client: Containerd, isLeaving: () => Promise<
 
 /** containerd does not keep a label without a value. */
 async function setLeaving(client: Containerd, name: string, value: string): Promise<boolean> {
-  try {
-    const image = { name, labels: { [leavingLabel]: value } };
-    await client.call('Images.Update', { image, updateMask: { paths: [`labels.${leavingLabel}`] } });
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
+  return await setImageLabels(client, name, { [leavingLabel]: value });
 }

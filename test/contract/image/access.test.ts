@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { type BuiltImage, buildImage, buildLayout } from '../../../scripts/lib/oci-image.ts';
 import { classify } from '../../../src/base/errors.ts';
+import { setImageLabels } from '../../../src/containerd/image-labels.ts';
 import { type AccessRules, accessLabel } from '../../../src/image/access.ts';
 import { createImages } from '../../../src/image/images.ts';
 import type { ImageRequest } from '../../../src/image/types.ts';
@@ -125,8 +126,7 @@ describe('a private image', () => {
 
   test('is asked for again when the time is over, which costs one question', async () => {
     const old = (await label(ours)).replace(/@(\d+)/g, (_, seconds) => `@${Number(seconds) - 100}`);
-    const image = { name, labels: { [accessLabel]: old } };
-    await ours.client.call('Images.Update', { image, updateMask: { paths: [`labels.${accessLabel}`] } });
+    await setImageLabels(ours.client, name, { [accessLabel]: old });
     await use(ours, { freshMs: 120_000, graceMs: 0 }, { credentials: alice });
     expect(answered()).toEqual([]);
     await use(ours, { freshMs: 90_000, graceMs: 0 }, { credentials: alice });
@@ -161,7 +161,7 @@ describe('a private image', () => {
   });
 
   test('is asked for when nobody knows where it came from, and remembered from then on', async () => {
-    await ours.client.call('Images.Update', { image: { name, labels: {} }, updateMask: { paths: ['labels'] } });
+    await setImageLabels(ours.client, name, { [accessLabel]: '' });
     expect(await refusal(ours, fresh)).toMatch(/^registry_denied: /);
     front.seen.length = 0;
     await use(ours, fresh, { credentials: alice });
@@ -209,8 +209,7 @@ test('an image of an archive is the tenant’s own, and nobody is asked', async 
   await ours.images.import({ source: archive, name: `${front.host}/own/x:1` }, ours.call);
   await use(ours, due, { reference: `${front.host}/own/x:1` });
   // As an earlier version recorded it.
-  const image = { name: `${front.host}/own/x:1`, labels: {} };
-  await ours.client.call('Images.Update', { image, updateMask: { paths: ['labels'] } });
+  await setImageLabels(ours.client, `${front.host}/own/x:1`, { [accessLabel]: '' });
   await use(ours, due, { reference: `${front.host}/own/x:1`, policy: 'never' });
   expect(front.seen).toEqual([]);
   await collect(ours.client);

@@ -12,13 +12,14 @@ import { pushImage } from '../../../scripts/lib/push-image.ts';
 import { type TarEntry, tarStream } from '../../../scripts/lib/tar-stream.ts';
 import { type CollectionSettings, collectionRules } from '../../../src/base/collection-settings.ts';
 import { UserError } from '../../../src/base/errors.ts';
+import { setImageLabels } from '../../../src/containerd/image-labels.ts';
 import { inTurn, leavingLabel, letStay, markLeaving } from '../../../src/image/collection/leaving.ts';
 import type { ImageNeed } from '../../../src/image/collection/needs.ts';
 import { deleteRecord } from '../../../src/image/collection/remove.ts';
 import { createImages } from '../../../src/image/images.ts';
 import { lastUsedLabel } from '../../../src/image/last-use.ts';
 import { createLocalImages, type LocalImages } from '../../../src/image/local.ts';
-import { labelImage } from '../../../src/image/record.ts';
+
 import { startFakeRegistry } from '../../support/fake-registry.ts';
 import { type ImagePlace, openImagePlace, removeEverything } from '../../support/image-place.ts';
 
@@ -159,7 +160,7 @@ async function makeOld(names: readonly string[], bytes = 300_000): Promise<void>
     await make(name, { layers: [layers[1], { noise: randomBytes(bytes) }] });
     const hours = names.length - index;
     const lastUsed = new Date(Date.now() - hours * 3_600_000).toISOString();
-    await labelImage(place.client, `docker.io/${name}`, { [lastUsedLabel]: lastUsed });
+    await setImageLabels(place.client, `docker.io/${name}`, { [lastUsedLabel]: lastUsed });
   }
 }
 
