@@ -10,7 +10,7 @@ const once = [
   'test/contract/image/registry.test.ts',
   'test/contract/image/hostile-registry.test.ts',
   'test/contract/image/tls.test.ts',
-  ...['completion', 'config', 'mistakes', 'screens', 'storage', 'tokens', 'typed', 'upgrade', 'validate'].map(
+  ...['build', 'completion', 'config', 'mistakes', 'screens', 'storage', 'tokens', 'typed', 'upgrade', 'validate'].map(
     (name) => `test/e2e/${name}.test.ts`,
   ),
 ];
