@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { InfrastructureError, UserError } from '../../base/errors.ts';
+import { classify, InfrastructureError, UserError } from '../../base/errors.ts';
 import { type Document, invalid, isObject, own, parseDocument } from '../document.ts';
 import { maxManifestBytes, parseManifest } from '../manifest.ts';
 import { isDigest } from '../reference.ts';
@@ -77,7 +77,6 @@ async function* layersOf(source: SignatureSource, reference: string): AsyncGener
   const layers = await odd(async () => {
     const found = await source.find(`manifests/${reference}`, manifestType);
     if (found === undefined) return [];
-    if (isDigest(reference)) expectDigest(found.bytes, reference, what);
     const listed = own(parseDocument(found.bytes, { what, maxBytes: maxManifestBytes }), 'layers');
     if (!Array.isArray(listed)) throw invalid(what, 'it has no list of layers');
     return listed.flatMap((layer) => signatureLayer(layer, what));
@@ -127,7 +126,8 @@ async function odd<T>(read: () => Promise<T>): Promise<T | string> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof UserError && error.reason !== 'registry_denied') return error.message;
+    const { reason, message } = classify(error);
+    if (reason === 'wrong_content' || (error instanceof UserError && reason !== 'registry_denied')) return message;
     throw error;
   }
 }

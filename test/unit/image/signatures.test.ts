@@ -262,7 +262,7 @@ describe('an image does not count as signed', () => {
         const path = [...answers.keys()].find((key) => key.startsWith('manifests/sha256:'));
         putManifest(answers, [bundleLayer(ours.privateKey, { digest }), good()], path?.replace('manifests/', ''));
       },
-      'its content has another digest',
+      'sent something else',
     ],
   };
   test.each(Object.entries(refused))('%s', async (_name, [put, why]) => {
