@@ -1,5 +1,6 @@
 import { stringifyJson } from '../base/json.ts';
 import type { Need } from '../job/storage.ts';
+import { safeJson } from '../sinks/format.ts';
 import {
   type ConfigurationKey,
   existingConfiguration,
@@ -18,7 +19,7 @@ import { changeConfiguration } from '../storage/local/configurations.ts';
 import { readInput } from './component.ts';
 import { documentOf, versionDocument } from './config-document.ts';
 import { readConfiguration } from './configuration-file.ts';
-import { print, printJson, printTable, safeJson, shown } from './output.ts';
+import { print, printJson, printTable, shown } from './output.ts';
 import { withProject } from './project.ts';
 import type { Session } from './session.ts';
 

@@ -3,9 +3,10 @@ import { UserError } from '../base/errors.ts';
 import { fromPlain, type Json, type JsonObject, parseJson, stringifyJson } from '../base/json.ts';
 import { differences } from '../base/json-difference.ts';
 import { mapSecrets, secretText } from '../base/secrets.ts';
+import { safeJson } from '../sinks/format.ts';
 import { type ConfigurationKey, existingConfiguration } from '../storage/local/configuration-store.ts';
 import { type VersionContent, versionContent } from '../storage/local/configuration-versions.ts';
-import { print, safeJson, shown } from './output.ts';
+import { print, shown } from './output.ts';
 import { withProject } from './project.ts';
 import type { Session } from './session.ts';
 

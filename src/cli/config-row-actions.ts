@@ -2,6 +2,7 @@ import { UsageError, UserError } from '../base/errors.ts';
 import { type Json, parseJson, stringifyJson } from '../base/json.ts';
 import { normalizeConfiguration } from '../job/configuration.ts';
 import { selectRows } from '../job/rows.ts';
+import { safeJson } from '../sinks/format.ts';
 import {
   type ConfigurationDetail,
   type ConfigurationKey,
@@ -12,7 +13,7 @@ import { changeConfiguration, type RowInput } from '../storage/local/configurati
 import { readInput } from './component.ts';
 import { rowDocument } from './config-document.ts';
 import { parseDocument } from './configuration-file.ts';
-import { print, printJson, printTable, safeJson, shown } from './output.ts';
+import { print, printJson, printTable, shown } from './output.ts';
 import { withProject } from './project.ts';
 import type { Session } from './session.ts';
 

@@ -66,7 +66,8 @@ async function show(key: StateKey, { config, json }: Session): Promise<void> {
   const { parseJson, stringifyJson } = await import('../base/json.ts');
   const { readState } = await import('../storage/local/states.ts');
   const { withProject } = await import('./project.ts');
-  const { print, safeJson } = await import('./output.ts');
+  const { print } = await import('./output.ts');
+  const { safeJson } = await import('../sinks/format.ts');
   await withProject(config, async ({ storage }) => {
     const { catalogue } = storage.partsFor({ on: 'configurations', to: 'read' });
     const state = parseJson(readState(catalogue, key));
@@ -78,7 +79,8 @@ async function replace(key: StateKey, text: string, { config, json }: Session): 
   const { parseJson, stringifyJson } = await import('../base/json.ts');
   const { replaceState } = await import('../storage/local/states.ts');
   const { withProject } = await import('./project.ts');
-  const { print, safeJson, shown } = await import('./output.ts');
+  const { print, shown } = await import('./output.ts');
+  const { safeJson } = await import('../sinks/format.ts');
   await withProject(config, async ({ storage }) => {
     const { catalogue, secrets } = storage.partsFor({ on: 'configurations', to: 'run' });
     const before = replaceState(catalogue, secrets, key, text);

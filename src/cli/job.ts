@@ -16,9 +16,10 @@ import { resolveJob } from '../job/resolve.ts';
 import { type JobSpec, parseJobSpec } from '../job/spec.ts';
 import type { Plan } from '../job/types.ts';
 import { networkFault } from '../runtime/network/plugins.ts';
+import { safeJson } from '../sinks/format.ts';
 import { type ConnectedNode, networkSettingsOf, openNode } from './compose.ts';
 import { executeAndPrint } from './execute.ts';
-import { print, safeJson } from './output.ts';
+import { print } from './output.ts';
 import { type OpenProject, withProject } from './project.ts';
 import type { Session } from './session.ts';
 

@@ -1,6 +1,6 @@
 import type { ErrorClass, Problem } from '../base/errors.ts';
 import { formatProblem, formatProblems } from '../base/errors.ts';
-import { formatTable, neutralise } from '../sinks/format.ts';
+import { formatTable, neutralise, safeJson } from '../sinks/format.ts';
 import { lineWidth } from './terminal.ts';
 
 interface Printable {
@@ -20,14 +20,6 @@ export function print(line: string): void {
 export function printJson(value: unknown): void {
   print(safeJson(JSON.stringify(value)));
 }
-
-/** JSON text that means the same and that no terminal obeys: what it may hold unescaped, and a terminal might act on, is escaped. */
-export function safeJson(text: string): string {
-  return text.replace(obeyed, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** DEL, C1 controls, bidirectional controls and line separators: of what `neutralise` looks for, what JSON does not escape. */
-const obeyed = /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** An error for people on standard error, every problem on a line of its own; with `json` also as the result object on standard output. */
 export function printError(error: Printable, { json }: { readonly json: boolean }): void {

@@ -1,6 +1,7 @@
 import { exitCodeOf, UsageError, UserError } from '../base/errors.ts';
 import type { StampedEvent } from '../base/events.ts';
 import { describeEvent, levelOf } from '../sinks/describe.ts';
+import { safeJson } from '../sinks/format.ts';
 import { paint } from '../sinks/paint.ts';
 import { recordLines } from '../sinks/record-lines.ts';
 import { followRecord } from './follow-record.ts';
@@ -115,6 +116,7 @@ function rendererOf(
   { timestamps }: LogsOptions,
   { json, config }: Session,
 ): (event: StampedEvent, line: Buffer) => string {
+  if (json && process.stdout.isTTY) return (_, line) => safeJson(line.toString('utf8'));
   if (json) return (_, line) => line.toString('utf8');
   const colour = isColoured(config, process.stdout);
   return (event) => {

@@ -12,7 +12,7 @@ export function createScreen({ json, quiet, config }: Session): Sink {
   const colour = isColoured(config, process.stdout);
   if (!json && process.stdout.isTTY && config.liveView) return createLiveSink({ stream: process.stdout, colour });
   const stream = unblocked(process.stdout);
-  return json ? createNdjsonSink({ stream }) : createPlainSink({ stream, colour });
+  return json ? createNdjsonSink({ stream, shown: process.stdout.isTTY }) : createPlainSink({ stream, colour });
 }
 
 const silent: Sink = {

@@ -7,7 +7,7 @@ import { counted } from '../base/counted.ts';
 import { UsageError, UserError } from '../base/errors.ts';
 import { parseMoment } from '../job/moment.ts';
 import type { TableExport } from '../job/storage.ts';
-import { formatBytes } from '../sinks/format.ts';
+import { formatBytes, neutralise } from '../sinks/format.ts';
 import { type ImportSource, importFile, importTable } from '../storage/local/imports.ts';
 import type { LocalStorage } from '../storage/local/local-storage.ts';
 import { print, printJson, shown } from './output.ts';
@@ -139,13 +139,21 @@ async function throughTemporary(storage: LocalStorage, write: (path: string) => 
   const path = join(storage.partsFor().folder.temp, `export-${randomBytes(8).toString('hex')}`);
   try {
     await write(path);
-    await pipeline(createReadStream(path), process.stdout, { end: false }).catch((error: NodeJS.ErrnoException) => {
+    const sent = process.stdout.isTTY
+      ? pipeline(createReadStream(path, 'utf8'), neutralised, process.stdout, { end: false })
+      : pipeline(createReadStream(path), process.stdout, { end: false });
+    await sent.catch((error: NodeJS.ErrnoException) => {
       // A reader that has seen enough, like head(1), is no failure.
       if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
     });
   } finally {
     await rm(path, { force: true });
   }
+}
+
+/** For a terminal, which shows the text and obeys none of it; a pipe or a file gets the bytes. */
+async function* neutralised(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const text of texts) yield text.split('\n').map(neutralise).join('\n');
 }
 
 function sourceOf(path: string): ImportSource {

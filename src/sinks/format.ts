@@ -77,10 +77,17 @@ export function neutralise(text: string): string {
   });
 }
 
+/** JSON text that means the same and that no terminal obeys: what it may hold unescaped, and a terminal might act on, is escaped. */
+export function safeJson(text: string): string {
+  return text.replace(obeyed, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /** Made when first needed: it takes 15 ms, a quarter of the time in which a short command starts and ends. */
 const graphemes = once(() => new Intl.Segmenter('en', { granularity: 'grapheme' }));
 const dangerous = /[\0-\x08\n-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 const dangerousEach = new RegExp(dangerous, 'g');
+/** DEL, C1controls, bidirectional controls and line separators: of what `neutralise` looks for, what JSON does not escape. */
+const obeyed = /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const escapeSequence = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-OQ-WYZ\\`-~]/g;
 const wide =
   /^(?:\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]|.\ufe0f)/u;

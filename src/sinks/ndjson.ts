@@ -1,19 +1,23 @@
 import type { Writable } from 'node:stream';
+import { safeJson } from './format.ts';
 import { createOutlet } from './outlet.ts';
 import { lineEnd } from './pages.ts';
 import type { Sink } from './sink.ts';
-import { createStamp } from './stamp.ts';
+import { createStamp, type Stamp } from './stamp.ts';
 
 export interface NdjsonOptions {
   readonly stream: Writable;
   /** Characters waiting for a slow reader, at most. */
   readonly limit?: number;
   readonly now?: () => number;
+  /** For a terminal: what one would obey is escaped. The JSON means the same. */
+  readonly shown?: boolean;
 }
 
 /** Each event as one line of JSON with its `time`. A reader that is too slow loses the oldest `log` lines and gets a `log-dropped` event. */
-export function createNdjsonSink({ stream, limit, now }: NdjsonOptions): Sink {
-  const stamp = createStamp(now);
+export function createNdjsonSink({ stream, limit, now, shown = false }: NdjsonOptions): Sink {
+  const stampPlain = createStamp(now);
+  const stamp: Stamp = shown ? (event) => safeJson(stampPlain(event)) : stampPlain;
   const droppedNote = (lines: number): string => `${stamp({ type: 'log-dropped', lines })}\n`;
   const outlet = createOutlet({ stream, droppedNote, ...(limit !== undefined && { limit }) });
   return Object.freeze({

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { textWidth } from '../../src/sinks/format.ts';
-import { buildShell } from '../support/components.ts';
+import { buildShell, shell } from '../support/components.ts';
 import { inShell, inTerminal, type Shown, withoutCursor } from '../support/screen.ts';
-import { type Site, useTenant } from '../support/site.ts';
+import { mainDefined, type Site, useTenant } from '../support/site.ts';
 import { openPlayground, prepareVerbs, type VerbCase, verbCases } from '../support/verbs.ts';
 
 const tenant = useTenant(import.meta.filename);
@@ -126,6 +126,27 @@ test('on a narrow terminal there are colours and cursor movements besides text, 
     },
   );
   expect(wrong).toEqual([]);
+});
+
+test('a terminal obeys nothing that a component printed or stored', { timeout: minutes }, async () => {
+  const site = await tenant.site({ prepare: mainDefined });
+  // CSI and OSC as escape sequences, as C1 controls in UTF-8 and as bare bytes; NEL, DEL, a bidirectional override.
+  const nasty = String.raw`\033[2J\033]0;title\007 \302\23331m \302\205 \177 \342\200\256 end`;
+  const script = `printf '${nasty} \\2332J\\n'; printf 'text\\n"${nasty}"\\n' > out/tables/nasty.csv`;
+  const storage = { output: { tables: [{ source: 'nasty.csv', destination: 'out.c-e2e.nasty' }] } };
+  const job = { component: 'test.main', configData: { parameters: shell(script), storage } };
+  const run = `run ${await site.file('job.json', JSON.stringify(job))}`;
+  const reading = ['logs latest', '--json logs latest', 'show latest', 'storage show out.c-e2e.nasty'];
+  for (const command of [run, `--json ${run}`, ...reading, 'storage export out.c-e2e.nasty']) {
+    for (const more of command === run ? [{}, { TERM: 'dumb' }] : [{}]) {
+      const { code, stdout } = await inTerminal(command.split(' '), { env: { ...site.env, ...more } });
+      expect({ code, controls: controls.exec(withoutCursor(stdout))?.[0] }, stdout).toEqual({ code: 0 });
+    }
+  }
+  // Nothing is lost to whoever reads by a program.
+  const { lines } = await site.run(['logs', 'latest', '--json']);
+  expect(lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('\u009b31m'));
+  expect(await site.table('out.c-e2e.nasty')).toContain('\u009b31m');
 });
 
 test('without standard input, and with a reader that leaves early, nothing breaks', { timeout: minutes }, async () => {

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Problem, throwProblems, UserError } from '../../../src/base/errors.ts';
-import { printError, printTable, safeJson } from '../../../src/cli/output.ts';
+import { printError, printTable } from '../../../src/cli/output.ts';
 import { describeResult } from '../../../src/cli/result-text.ts';
 import type { Session } from '../../../src/cli/session.ts';
 import type { JobResult } from '../../../src/job/types.ts';
+import { safeJson } from '../../../src/sinks/format.ts';
 
 const nasty = '\x1b]0;owned\x07a\x1b[2J\rb\x9b1m\u202e';
 const dangerous = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/;
