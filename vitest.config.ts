@@ -8,11 +8,22 @@ const once = [
   'test/contract/proto.test.ts',
   'test/contract/storage-*.test.ts',
   'test/contract/image/registry.test.ts',
+  'test/contract/image/signatures.test.ts',
   'test/contract/image/hostile-registry.test.ts',
-  'test/contract/image/tls.test.ts',
-  ...['build', 'completion', 'config', 'mistakes', 'screens', 'storage', 'tokens', 'typed', 'upgrade', 'validate'].map(
-    (name) => `test/e2e/${name}.test.ts`,
-  ),
+  'test/contract/image/{https,tls}.test.ts',
+  ...[
+    'build',
+    'completion',
+    'config',
+    'credentials',
+    'mistakes',
+    'screens',
+    'storage',
+    'tokens',
+    'typed',
+    'upgrade',
+    'validate',
+  ].map((name) => `test/e2e/${name}.test.ts`),
 ];
 
 /** Tests on a private containerd and a registry, which serve all files, one file at a time. */
