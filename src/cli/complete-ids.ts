@@ -10,13 +10,19 @@ import { tableIds } from '../storage/local/tables.ts';
 import { withProject } from './project.ts';
 
 /** What has ids that a command line can name. */
-export type Known = 'component' | 'config' | 'row' | 'table' | 'bucket' | 'job';
+export type Known = 'component' | 'config' | 'row' | 'table' | 'bucket' | 'job' | 'image';
+
+/** What a project knows. */
+type ProjectKnown = Exclude<Known, 'job' | 'image'>;
 
 const most = 1000;
+/** Who types does not wait for a containerd that hangs. */
+const patienceMs = 1_000;
 
 /** Ids of this kind, of `component` where they belong to one. None when they cannot be read: nobody wants an error while he types. */
 export async function idsOf(kind: Known, config: Config, component: string | undefined): Promise<readonly string[]> {
   try {
+    if (kind === 'image') return await imageNames(config);
     if (kind === 'job')
       return [
         'latest',
@@ -31,7 +37,21 @@ export async function idsOf(kind: Known, config: Config, component: string | und
   }
 }
 
-function idsIn(storage: LocalStorage, kind: Exclude<Known, 'job'>, component: string | undefined): readonly string[] {
+/** In full, and as Docker's users write it. */
+async function imageNames(config: Config): Promise<readonly string[]> {
+  const { connectContainerd } = await import('../containerd/client.ts');
+  const { namespaceOf } = await import('./compose.ts');
+  const { shortName } = await import('./local-images.ts');
+  const client = connectContainerd({ address: config.address, namespace: namespaceOf(config.tenant) });
+  try {
+    const { images } = await client.call('Images.List', {}, { deadlineMs: patienceMs });
+    return [...new Set(images.slice(0, most).flatMap(({ name }) => [shortName(name), name]))];
+  } finally {
+    client.close();
+  }
+}
+
+function idsIn(storage: LocalStorage, kind: ProjectKnown, component: string | undefined): readonly string[] {
   const { catalogue } = storage.partsFor(...needsOf(kind));
   switch (kind) {
     case 'component':
@@ -49,7 +69,7 @@ function idsIn(storage: LocalStorage, kind: Exclude<Known, 'job'>, component: st
   }
 }
 
-function needsOf(kind: Exclude<Known, 'job'>): readonly Need[] {
+function needsOf(kind: ProjectKnown): readonly Need[] {
   if (kind === 'component') return [{ on: 'components', to: 'read' }];
   return kind === 'config' || kind === 'row' ? [{ on: 'configurations', to: 'read' }] : [];
 }

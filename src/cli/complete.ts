@@ -117,6 +117,8 @@ const kinds: Readonly<Record<string, Known>> = {
   table: 'table',
   bucket: 'bucket',
   job: 'job',
+  reference: 'image',
+  references: 'image',
 };
 
 /** Nothing of it means anything to a shell. */

@@ -5,16 +5,29 @@
 export const scripts = {
   bash: `# Completion of componentd for bash: source <(componentd completion bash)
 _componentd() {
-  local current=\${COMP_WORDS[COMP_CWORD]} line
+  local word line current prefix= count=0
+  local -a words=()
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    # Bash takes apart what has a colon in it, as names of images have.
+    if [ "$count" -gt 0 ] && [[ $word == :* || ( -n $word && \${words[count-1]} == *: ) ]]; then
+      words[count-1]+=$word
+    else
+      words[count]=$word
+      count=$((count + 1))
+    fi
+  done
+  current=\${words[count-1]}
+  if [[ $COMP_WORDBREAKS == *:* && $current == *:* ]]; then prefix=\${current%"\${current##*:}"}; fi
   COMPREPLY=()
   while IFS= read -r line; do
     if [ "$line" = :files ]; then
       compopt -o filenames 2>/dev/null
       while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$current")
     else
-      COMPREPLY+=("\${line%%$'\\t'*}")
+      line=\${line%%$'\\t'*}
+      COMPREPLY+=("\${line#"$prefix"}")
     fi
-  done < <("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  done < <("\${COMP_WORDS[0]}" __complete -- "\${words[@]}" 2>/dev/null)
 }
 complete -F _componentd componentd`,
 

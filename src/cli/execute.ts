@@ -7,6 +7,7 @@ import type { JobResult } from '../job/types.ts';
 import { openRecord } from '../sinks/record.ts';
 import { readTail } from '../sinks/record-tail.ts';
 import type { Sink } from '../sinks/sink.ts';
+import { collectAfterwards, watchForImages } from './collect-afterwards.ts';
 import { type ConnectedNode, createJobEngine } from './compose.ts';
 import { printJson } from './output.ts';
 import type { OpenProject } from './project.ts';
@@ -27,16 +28,19 @@ const longestMs = 2 ** 31 - 1;
 
 /** Runs a job folder to its result on this terminal, prints the result, and sets the exit code. Closes the folder. */
 export async function executeAndPrint(execution: Execution, session: Session): Promise<void> {
-  const { folder } = execution;
+  const { folder, node } = execution;
   const screen = createScreen(session);
+  const images = watchForImages();
   try {
-    const result = await execute(execution, screen, session);
+    const emit = fanOut([screen.emit, images.emit]);
+    const result = await execute(execution, { ...screen, emit }, session);
     // Like any program in a pipe: the result waits for a reader that is slow, unless we are asked to stop.
     await untilAborted(screen.flush(longestMs), session.signal).catch(() => undefined);
     await screen.close(flushMs);
     if (session.json) printJson({ type: 'result', ...result });
     else describeResult(result, session, execution.resumed ? [] : folder.plan.warnings);
     session.exitWith(result.exitCode);
+    if (images.came()) await collectAfterwards(node.client, session);
   } finally {
     await screen.close(flushMs);
     await folder.journal[Symbol.asyncDispose]();

@@ -1,7 +1,8 @@
 import { UserError } from '../base/errors.ts';
-import type { JobEvent } from '../base/events.ts';
+import { fanOut, type JobEvent } from '../base/events.ts';
 import type { Images } from '../image/images.ts';
 import type { ImageRequest } from '../image/types.ts';
+import { collectAfterwards, watchForImages } from './collect-afterwards.ts';
 import { openContainerd, openImages } from './compose.ts';
 import { print, printJson } from './output.ts';
 import { createScreen } from './screen.ts';
@@ -17,14 +18,22 @@ export async function pullImage(reference: string, { policy, username }: PullOpt
   if (policy !== 'missing' && policy !== 'always' && policy !== 'never') {
     throw new UserError(`"${policy}" is no policy`, { hint: 'Choose missing, always or never.' });
   }
-  const { text } = await import('node:stream/consumers');
-  const credentials =
-    username === undefined ? undefined : { username, password: (await text(process.stdin)).replace(/\r?\n$/, '') };
+  const credentials = username === undefined ? undefined : { username, password: await readPassword() };
   await withImages(session, async ({ images, emit, tell }) => {
     const request: ImageRequest = { reference, policy, ...(credentials && { credentials }) };
     const { name, digest } = await images.ensure(request, { emit, signal: session.signal });
     await tell({ name, digest }, `${name}\n${digest}`);
   });
+}
+
+/** The password alone, as `aws ecr get-login-password` and the like print it. */
+async function readPassword(): Promise<string> {
+  const hint = 'Pipe it in: componentd image pull REFERENCE --username NAME < PASSWORD_FILE.';
+  if (process.stdin.isTTY) throw new UserError('a password that is typed here would be seen', { hint });
+  const { text } = await import('node:stream/consumers');
+  const password = (await text(process.stdin)).replace(/\r?\n$/, '');
+  if (password === '') throw new UserError('there is no password on standard input', { hint });
+  return password;
 }
 
 /** Imports every image of an archive, and prints their names and digests. */
@@ -50,13 +59,16 @@ interface AtImages {
 async function withImages(session: Session, work: (at: AtImages) => Promise<void>): Promise<void> {
   const { client } = await openContainerd(session.config);
   const screen = createScreen(session);
+  const watched = watchForImages();
   const tell = async (result: object, text: string): Promise<void> => {
     await screen.close();
     if (session.json) printJson({ type: 'result', ...result });
     else print(text);
   };
   try {
-    await work({ images: openImages(client, session.config), emit: screen.emit, tell });
+    const emit = fanOut([screen.emit, watched.emit]);
+    await work({ images: openImages(client, session.config), emit, tell });
+    if (watched.came()) await collectAfterwards(client, session);
   } finally {
     await screen.close();
     client.close();

@@ -1,12 +1,14 @@
 import { classify, exitCodeOf, InfrastructureError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
+import type { Containerd } from '../containerd/client.ts';
 import type { Swept, Telling } from '../daemon/swept.ts';
 import type { LocalStorage } from '../storage/local/local-storage.ts';
-import { print, printError, printJson } from './output.ts';
+import { print, printError, printJson, shown } from './output.ts';
 import type { Session, Verb } from './session.ts';
 
 const help = `
 Removes containers, leases, networks and job data whose process is gone. Jobs of live processes are never touched.
+With the setting images.collection, also images beyond its limits: see \`componentd image prune --help\`.
 A job that could still be resumed gets the result "lost": resume it first if you want it.
 What cannot be removed is told and stays for the next time; the exit code is 3 then.
 
@@ -44,6 +46,7 @@ async function sweepAll(dryRun: boolean, session: Session): Promise<void> {
       discard: async (commitId) => (await project.open())?.discard(commitId),
       revokeTokens: async (job) => (await project.open())?.revokeJobTokens(job),
     });
+    await sweepImages(node.client, told.by, session);
   } finally {
     node.client.close();
   }
@@ -57,7 +60,10 @@ function telling(dryRun: boolean, session: Session): { readonly by: Telling; rea
   const onFound = (swept: Swept): void => {
     count.found += 1;
     if (session.json) printJson({ type: 'swept', dryRun, ...swept });
-    else print(`${dryRun ? 'would remove' : 'removing'} ${swept.kind} ${swept.id.slice(0, 26)}: ${swept.why}`);
+    else
+      print(
+        `${dryRun ? 'would remove' : 'removing'} ${swept.kind} ${swept.kind === 'image' ? shown(swept.id) : swept.id.slice(0, 26)}: ${swept.why}`,
+      );
   };
   const onFailed = ({ kind, id }: Swept, thrown: unknown): void => {
     count.failed += 1;
@@ -74,6 +80,29 @@ function telling(dryRun: boolean, session: Session): { readonly by: Telling; rea
     if (count.failed > 0) session.exitWith(exitCodeOf(new InfrastructureError('not everything was swept')));
   };
   return { by: { dryRun, onFound, onFailed }, end };
+}
+
+/** What the setting images.collection says, once jobs that ended hold nothing any more. */
+async function sweepImages(
+  client: Containerd,
+  { dryRun, onFound, onFailed }: Telling,
+  session: Session,
+): Promise<void> {
+  const { config, signal } = session;
+  if (config.images.collection === undefined) return;
+  const { openLocalImages } = await import('./compose.ts');
+  try {
+    const local = await openLocalImages(client, config);
+    const { removed } = await local.prune({ kind: 'limits' }, { dryRun, signal });
+    for (const { name, lastUsedAt } of removed)
+      onFound({
+        kind: 'image',
+        id: name,
+        why: `beyond what images.collection allows; last used ${lastUsedAt.slice(0, 10)}`,
+      });
+  } catch (error) {
+    onFailed({ kind: 'image', id: 'of this node', why: 'cannot be looked at' }, error);
+  }
 }
 
 interface LazyProject extends AsyncDisposable {

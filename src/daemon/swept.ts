@@ -5,7 +5,7 @@ import type { Networks } from '../runtime/network/types.ts';
 
 /** One thing that nobody owned, and why it goes. */
 export interface Swept {
-  readonly kind: 'address' | 'cgroup' | 'container' | 'job' | 'lease' | 'network' | 'project' | 'rules';
+  readonly kind: 'address' | 'cgroup' | 'container' | 'image' | 'job' | 'lease' | 'network' | 'project' | 'rules';
   readonly id: string;
   readonly why: string;
 }

@@ -111,6 +111,9 @@ export function verbCases({ site, job, files, fresh }: Playground): Readonly<Rec
     logs: () => ({ args: ['logs', 'latest'] }),
     'image pull': () => ({ args: ['image', 'pull', 'test/shell:1', '--policy', 'never'] }),
     'image import': () => ({ args: ['image', 'import', files.image] }),
+    'image export': () => ({ args: ['image', 'export', 'test/shell:1', '-o', `${site.folder}/out.tar`] }),
+    'image inspect': () => ({ args: ['image', 'inspect', 'test/shell:1'] }),
+    'image prune': () => ({ args: ['image', 'prune', '--all', '--dry-run'] }),
     'image ls': () => ({ args: ['image', 'ls'], fits: true }),
     'image rm': () => ({
       before: [['image', 'import', files.image, '--name', 'test/gone:1']],
