@@ -10,6 +10,7 @@ const once = [
   'test/contract/image/registry.test.ts',
   'test/contract/image/signatures.test.ts',
   'test/contract/image/hostile-registry.test.ts',
+  'test/contract/image/refusals.test.ts',
   'test/contract/image/{https,tls}.test.ts',
   ...[
     'build',

@@ -169,9 +169,12 @@ async function fetchBlob(
   { assembly, descriptor, kind, onProgress, signal }: SmallBlob & Partial<BlobRequest>,
 ) {
   const { lease, source, turns } = assembly;
+  if (!descriptor.digest.startsWith('sha256:'))
+    throw invalid(assembly.name, `${descriptor.digest} is no sha256 digest, and containerd keeps content by no other`);
   return turns.run(`blob ${descriptor.digest}`, signal ?? assembly.signal, () =>
     ensureBlob(client, {
       lease,
+      image: assembly.name,
       descriptor,
       kind,
       labels: source.labels,

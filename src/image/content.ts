@@ -9,6 +9,8 @@ import { ContentWriter, type Ingest } from './writer.ts';
 export interface BlobRequest {
   readonly lease: string;
   readonly descriptor: Descriptor;
+  /** The name of the image it belongs to, for errors. */
+  readonly image?: string;
   /** What the blob is; with the digest it makes the ref, as containerd's own tools make it. */
   readonly kind: 'index' | 'manifest' | 'config' | 'layer';
   readonly labels: Readonly<Record<string, string>>;
@@ -51,10 +53,13 @@ export async function ensureBlob(client: Containerd, request: BlobRequest): Prom
       writer[Symbol.dispose]();
       await abortIngest(client, ingest.ref);
       if (attempt === 2) {
-        throw new InfrastructureError(`what was sent as ${digest} (${size} bytes) has another digest or size`, {
-          cause: error,
-          reason: 'wrong_content',
-        });
+        throw new InfrastructureError(
+          `${belonging(request)}what was sent as ${digest} (${size} bytes) has another digest or size`,
+          {
+            cause: error,
+            reason: 'wrong_content',
+          },
+        );
       }
     }
   }
@@ -114,7 +119,8 @@ async function expectLocked(client: Containerd, ref: string): Promise<void> {
   }
 }
 
-async function fill(writer: ContentWriter, { descriptor, open, onProgress, signal }: BlobRequest): Promise<void> {
+async function fill(writer: ContentWriter, request: BlobRequest): Promise<void> {
+  const { descriptor, open, onProgress, signal } = request;
   const { digest, size } = descriptor;
   let idle = 0;
   while (writer.offset < size) {
@@ -131,7 +137,7 @@ async function fill(writer: ContentWriter, { descriptor, open, onProgress, signa
       if (!(error instanceof Transient)) throw error;
       idle = writer.offset >= start + leastProgress ? 1 : idle + 1;
       if (idle >= maxIdleAttempts) {
-        throw new InfrastructureError(`${digest} cannot be fetched: ${error.message}`, {
+        throw new InfrastructureError(`${belonging(request)}${digest} cannot be fetched: ${error.message}`, {
           cause: error,
           reason: 'registry_unavailable',
         });
@@ -139,6 +145,10 @@ async function fill(writer: ContentWriter, { descriptor, open, onProgress, signa
       await sleep(100 * 2 ** idle, signal);
     }
   }
+}
+
+function belonging({ image }: BlobRequest): string {
+  return image === undefined ? '' : `${image}: `;
 }
 
 /** The bytes are not those of the descriptor: what was written is of no use. */

@@ -62,8 +62,13 @@ export function own(document: Document, key: string): unknown {
 }
 
 export function invalid(what: string, problem: string, reason: InvalidReason = 'image_invalid'): UserError {
-  return new UserError(`${what} cannot be used: ${problem}`, { reason });
+  return new UserError(`${what} cannot be used: ${problem}`, { reason, hint: hints[reason] });
 }
+
+const hints = {
+  image_invalid: 'Build the image again with a current tool, or use another one.',
+  image_platform: 'Use an image that is made for this machine.',
+} as const;
 
 /** Of an image that cannot run on this machine, or nowhere. */
 export type InvalidReason = 'image_platform' | 'image_invalid';

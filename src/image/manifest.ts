@@ -71,7 +71,7 @@ const maxIndexEntries = 1000;
  * @throws UserError for anything beyond the bounds, ambiguous, or of a kind that cannot run here.
  */
 export function parseManifest(bytes: Buffer, mediaType: string, what: string): Manifest | Index {
-  if (/manifest\.v1\+(?:prettyjws|json)$|^text\/plain$/.test(mediaType) && mediaType.includes('docker')) {
+  if (/\.docker\.distribution\.manifest\.v1\+(?:prettyjws|json)$/.test(mediaType)) {
     throw invalid(what, 'it has the retired format "schema 1"; push the image again with a current tool');
   }
   const kind = manifestMediaTypes.has(mediaType) ? 'manifest' : indexMediaTypes.has(mediaType) ? 'index' : undefined;

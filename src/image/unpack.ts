@@ -3,7 +3,7 @@ import type { Emit } from '../base/events.ts';
 import { ulid } from '../base/ids.ts';
 import { Scope } from '../base/scope.ts';
 import type { Containerd } from '../containerd/client.ts';
-import { isAlreadyExists, isNotFound } from '../containerd/errors.ts';
+import { ContainerdError, isAlreadyExists, isNotFound } from '../containerd/errors.ts';
 import type { Mount } from '../gen/containerd.ts';
 import { labelBlob } from './content.ts';
 import { invalid } from './document.ts';
@@ -100,11 +100,23 @@ async function apply(
   const { mediaType, digest, size } = layer;
   const request = { diff: { mediaType, digest, size }, mounts: onto.mounts, syncFs: true };
   const { applied } = await watchUnpack(client, { ...unpack, key: onto.key }, (signal) =>
-    client.call('Diff.Apply', request, { signal, deadlineMs: applyDeadlineMs }),
+    client.call('Diff.Apply', request, { signal, deadlineMs: applyDeadlineMs }).catch((error: unknown) => {
+      const problem = problemOf(error);
+      throw problem === undefined ? error : invalid(image, `its layer ${digest} cannot be unpacked: ${problem}`);
+    }),
   );
   if (applied?.digest === diffId) return;
   throw invalid(image, `its layer ${digest} unpacks to ${applied?.digest}, but its config promises ${diffId}`);
 }
+
+/** What the layer itself is at fault for. containerd has no code for it, so that its words must do; `undefined` for everything else. */
+function problemOf(error: unknown): string | undefined {
+  if (!(error instanceof ContainerdError)) return undefined;
+  return layerFault.exec(error.details)?.[0];
+}
+
+const layerFault =
+  /archive\/tar: [\w ]+|(?:gzip|zlib|zstd|flate): [\w ]+|unexpected EOF|magic number mismatch|invalid (?:sym|hard)link|unhandled tar header type \d+/;
 
 /** Puts a snapshot under the lease; false when it is gone. Before that it may be collected at any time, afterwards it cannot be. */
 async function keepSnapshot(
