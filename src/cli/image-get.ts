@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.ts';
 import { fanOut, type JobEvent } from '../base/events.ts';
+import { isPullPolicy, pullPolicies } from '../base/image-settings.ts';
 import type { Images } from '../image/images.ts';
 import type { ImageRequest } from '../image/types.ts';
 import { collectAfterwards, watchForImages } from './collect-afterwards.ts';
@@ -15,9 +16,8 @@ interface PullOptions {
 
 /** Makes an image ready to run, and prints its name and digest. */
 export async function pullImage(reference: string, { policy, username }: PullOptions, session: Session): Promise<void> {
-  if (policy !== 'missing' && policy !== 'always' && policy !== 'never') {
-    throw new UserError(`"${policy}" is no policy`, { hint: 'Choose missing, always or never.' });
-  }
+  if (!isPullPolicy(policy))
+    throw new UserError(`"${policy}" is no policy`, { hint: `Choose ${pullPolicies.join(', ')}.` });
   const credentials = username === undefined ? undefined : { username, password: await readPassword() };
   await withImages(session, async ({ images, emit, tell }) => {
     const request: ImageRequest = { reference, policy, ...(credentials && { credentials }) };

@@ -21,6 +21,7 @@ export interface Ecr {
   readonly refusals: string[];
   /** Of the next passwords. */
   lifeMs: number;
+  nextPassword: () => string;
   /** Answers a request itself, and says so with true. */
   misbehave: (response: ServerResponse) => boolean;
   stop(): Promise<void>;
@@ -42,7 +43,7 @@ export async function startEcr(region: string, tls?: { readonly key: Buffer; rea
         .end(JSON.stringify({ __type: type, message: `${message} ${JSON.stringify(request.headers)}` }));
       return;
     }
-    const password = randomBytes(24).toString('base64url');
+    const password = ecr.nextPassword();
     ecr.passwords.push(password);
     const authorizationToken = Buffer.from(`AWS:${password}`).toString('base64');
     const proxyEndpoint = `https://123456789012.dkr.ecr.${region}.amazonaws.com`;
@@ -57,6 +58,7 @@ export async function startEcr(region: string, tls?: { readonly key: Buffer; rea
     passwords: [],
     refusals: [],
     lifeMs: 12 * 3_600_000,
+    nextPassword: () => randomBytes(24).toString('base64url'),
     misbehave: () => false,
     stop: async () => {
       server.closeAllConnections();

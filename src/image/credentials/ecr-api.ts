@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { sign } from 'aws4';
+import aws4 from 'aws4';
 import { InfrastructureError } from '../../base/errors.ts';
 import { type HttpResponse, readWhole, send } from '../registry/http.ts';
 import { Transient, withRetries } from '../registry/transient.ts';
@@ -47,7 +47,7 @@ export async function askForPassword(question: EcrQuestion, marginMs: number): P
 /** Signed anew for each try, because the time is part of it. */
 function signed({ endpoint, region, key }: EcrQuestion) {
   const body = '{}';
-  const { headers } = sign(
+  const { headers } = aws4.sign(
     {
       method: 'POST',
       host: endpoint.host,

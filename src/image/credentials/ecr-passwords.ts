@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { untilAborted } from '../../base/abort.ts';
 import type { RegistrySecret } from '../types.ts';
-import { askForPassword, type EcrPassword } from './ecr-api.ts';
+import type { EcrPassword } from './ecr-api.ts';
 import type { EcrQuestion } from './ecr-refusal.ts';
 
 /** A password is not given to a pull that may outlast it. */
@@ -31,7 +31,7 @@ export class EcrPasswords {
     const id = idOf(question);
     const known = this.#known.get(id);
     if (known !== undefined) return known.asked;
-    const entry = { asked: askForPassword(question, marginMs), renewAt: Number.POSITIVE_INFINITY };
+    const entry = { asked: askNow(question), renewAt: Number.POSITIVE_INFINITY };
     this.#known.set(id, entry);
     entry.asked.then(
       ({ renewAt }) => {
@@ -41,6 +41,12 @@ export class EcrPasswords {
     );
     return entry.asked;
   }
+}
+
+/** Only who asks ECR pays for signing and HTTP. */
+async function askNow(question: EcrQuestion): Promise<EcrPassword> {
+  const { askForPassword } = await import('./ecr-api.ts');
+  return await askForPassword(question, marginMs);
 }
 
 function idOf({
