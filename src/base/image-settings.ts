@@ -14,6 +14,10 @@ import { suggest } from './suggest.ts';
 export type PullPolicy = (typeof pullPolicies)[number];
 export const pullPolicies = ['missing', 'always', 'never', 'digest'] as const;
 
+export function isPullPolicy(value: unknown): value is PullPolicy {
+  return (pullPolicies as readonly unknown[]).includes(value);
+}
+
 /** What an operator decides about images; everything has a default. */
 export interface ImageSettings {
   /** Whether jobs ask registries; `missing` when absent. */
@@ -49,7 +53,7 @@ const checks: Readonly<Record<keyof ImageSettings, Check>> = {
   build: problemsOfBuild,
   collection: problemsOfCollection,
   policy: (value, path) =>
-    pullPolicies.includes(value as PullPolicy) ? [] : [{ path, message: `must be ${pullPolicies.join(', ')}` }],
+    isPullPolicy(value) ? [] : [{ path, message: `must be one of ${pullPolicies.join(', ')}` }],
   access: problemsOfAccess,
   signatures: problemsOfSignatures,
 };

@@ -46,7 +46,7 @@ function getting(image: Command, session: () => Session): void {
   image
     .command('pull <reference>')
     .description('make an image ready to run')
-    .option('--policy <policy>', 'missing, always or never', 'always')
+    .option('--policy <policy>', 'missing, always, never, or digest: missing for REPOSITORY@DIGEST only', 'always')
     .option('--username <name>', 'registry user; the password is read from standard input')
     .addHelpText('after', '\nExample:\n  componentd image pull quay.io/acme/ex-weather:1.2.0')
     .action(async (reference: string, options: { readonly policy: string; readonly username?: string }) => {

@@ -3,26 +3,9 @@ import type { Containerd } from '../containerd/client.ts';
 import { isNotFound } from '../containerd/errors.ts';
 import { setImageLabels } from '../containerd/image-labels.ts';
 import { type Access, accessLabel, formatAccess, givenAt, readAccess } from './access.ts';
-import type { Held } from './held.ts';
+import type { Due } from './confirmation.ts';
+import type { Asking, Held } from './held.ts';
 import type { SignaturePolicy } from './signatures/policy.ts';
-import type { Wish } from './wish.ts';
-import type { Workplace } from './workplace.ts';
-
-/** An image that is here, and who wants to use it. */
-export interface Asking {
-  readonly held: Held;
-  readonly wish: Wish;
-  readonly at: Workplace;
-}
-
-/** What is to be found out before it may be used. */
-export interface Due {
-  readonly access: Access | undefined;
-  /** Whether its registry must say again that it gives the image to whoever asks. */
-  readonly isAccessDue: boolean;
-  /** Absent when nothing is asked, or the image is known to be signed. */
-  readonly signature: SignaturePolicy | undefined;
-}
 
 /**
  * Whether an image that is here may be used: it is public, the tenant's own, or its registry has said lately that it gives it to whoever
@@ -62,17 +45,16 @@ async function accessByOrigin(client: Containerd, { record, target }: Held): Pro
   return access;
 }
 
-async function signatureDue({
-  held: { record, target },
-  wish: { reference },
-  at,
-}: Asking): Promise<SignaturePolicy | undefined> {
+async function signatureDue({ held, wish, at }: Asking): Promise<SignaturePolicy | undefined> {
+  const { record, target } = held;
+  const { reference } = wish;
   if (at.signatures === undefined) return undefined;
   const { signaturePolicyOf, rememberedSignature, warnUnsigned } = await import('./signatures/policy.ts');
   const policy = await signaturePolicyOf(reference, target.digest, at.signatures);
   const remembered = policy && rememberedSignature(record, policy);
   if (policy === undefined || remembered === 'signed') return undefined;
-  if (policy.mode === 'require' || remembered === undefined) return policy;
+  const mayAsk = wish.policy !== 'never' && remembered === undefined;
+  if (policy.mode === 'require' || mayAsk) return policy;
   warnUnsigned(at.emit, reference.name, policy);
   return undefined;
 }

@@ -2,9 +2,19 @@ import { type ClassifiedError, classify, InfrastructureError, UserError } from '
 import type { Containerd } from '../containerd/client.ts';
 import { setImageLabels } from '../containerd/image-labels.ts';
 import { type Access, accessLabel, formatAccess, givenAt } from './access.ts';
-import type { Asking, Due } from './admission.ts';
 import { type AskedRegistry, askRegistry } from './asked-registry.ts';
+import type { Asking } from './held.ts';
 import { checkSignature } from './signatures/check.ts';
+import type { SignaturePolicy } from './signatures/policy.ts';
+
+/** What is to be found out before it may be used. */
+export interface Due {
+  readonly access: Access | undefined;
+  /** Whether its registry must say again that it gives the image to whoever asks. */
+  readonly isAccessDue: boolean;
+  /** Absent when nothing is asked, or the image is known to be signed. */
+  readonly signature: SignaturePolicy | undefined;
+}
 
 /** Asks the registry for what is due, and writes its answers on the record. See `isAdmitted`. */
 export async function settleDue(client: Containerd, asking: Asking, due: Due): Promise<boolean> {

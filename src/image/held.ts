@@ -15,6 +15,13 @@ export interface Held {
   readonly present: PresentImage | undefined;
 }
 
+/** An image that is here, and who wants to use it. */
+export interface Asking {
+  readonly held: Held;
+  readonly wish: Wish;
+  readonly at: Workplace;
+}
+
 /** What is here under one of the names of a wish: an image that suits it, else whatever there is. */
 export async function findHeld(client: Containerd, wish: Wish, at: Workplace): Promise<Held | undefined> {
   let held: Held | undefined;
