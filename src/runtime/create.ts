@@ -5,7 +5,7 @@ import { anyOfJson, specType } from '../containerd/any.ts';
 import { isAlreadyExists } from '../containerd/errors.ts';
 import { createSandbox } from '../containerd/sandbox.ts';
 import { prepareSnapshot } from '../containerd/snapshot.ts';
-
+import type { ResolvedUser } from '../image/user.ts';
 import type { Engine } from './engine.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import type { Attached, Networks } from './network/types.ts';
@@ -47,8 +47,7 @@ interface Making {
 
 async function specOf(engine: Engine, request: ContainerRequest): Promise<RuntimeSpec> {
   const { cgroups, hardLimits, seesOurMounts } = await engine.facts();
-  const user = request.user === 'image' ? await engine.userOf(request.image) : { ...request.user, additionalGids: [] };
-  return runtimeSpec(request, user, {
+  return runtimeSpec(request, await userOf(engine, request), {
     cgroups,
     hardLimits,
     arch: process.arch,
@@ -56,6 +55,15 @@ async function specOf(engine: Engine, request: ContainerRequest): Promise<Runtim
       networkNamespace: pathForDaemon(networksOf(engine).namespacePath(request.id), seesOurMounts),
     }),
   });
+}
+
+async function userOf(engine: Engine, { user, image }: ContainerRequest): Promise<ResolvedUser> {
+  if (user === 'image') return await engine.userOf(image);
+  if (engine.setsHome) return { ...user, additionalGids: [] };
+  const named = { ...image, config: { ...image.config, user: `${user.uid}:${user.gid}` } };
+  // A snapshotter may keep its files to itself.
+  const { home } = await engine.userOf(named).catch(() => ({ home: undefined }));
+  return { ...user, additionalGids: [], home: home ?? '/' };
 }
 
 /** A daemon with mounts of its own finds ours through us (proc(5), `/proc/<pid>/root`), for as long as it makes the task. */

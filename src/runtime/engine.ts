@@ -40,6 +40,8 @@ export interface Engine {
   facts(): Promise<Facts>;
   /** The image's own user; looked up once for an image. @throws UserError when the image names a user it does not have. */
   userOf(image: ReadyImage): Promise<ResolvedUser>;
+  /** Whether the runtime gives every process a `HOME` as Docker does. runc does; crun gives none to a user whom passwd does not list. */
+  readonly setsHome: boolean;
 }
 
 export interface Facts {
@@ -60,6 +62,7 @@ export function createEngine(client: Containerd, options: RuntimeOptions): Engin
     networks: options.networks && createNetworks(options.networks),
     facts: once(() => findFacts(client, options.version)),
     userOf: rememberUsers(client),
+    setsHome: (options.runtime?.name ?? 'runc') === 'runc',
   };
 }
 

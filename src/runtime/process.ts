@@ -10,7 +10,8 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export const environmentLimits = { entries: 1000, bytes: 128 * 1024 };
 
 /**
- * The `process` part of an OCI runtime spec. `HOME` is left to the runtime, which reads the container's passwd file.
+ * The `process` part of an OCI runtime spec. `HOME` is the user's when that is known, else left to the runtime, which reads the container's
+ * passwd file.
  * @throws ApplicationError reason `entrypoint` without a command, reason `image` for a working directory that is not safe to use; UserError
  * for an environment that is not.
  */
@@ -20,7 +21,7 @@ export function processSpec(request: ContainerRequest, user: ResolvedUser, hardL
     terminal: false,
     user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     args: commandOf(request),
-    env: environmentOf(request),
+    env: environmentOf(request, user),
     cwd: workingDirectory(config.workingDir, request.image.name),
     capabilities: request.userNamespace ? capabilitiesWithin() : capabilitySets(request.policy, user.uid),
     noNewPrivileges: request.policy === 'hardened',
@@ -40,12 +41,13 @@ function commandOf(request: ContainerRequest): readonly string[] {
   });
 }
 
-/** Docker's order: `PATH` when the image has none, `HOSTNAME`, the image's, ours; a later one of the same name wins. */
-function environmentOf(request: ContainerRequest): string[] {
+/** Docker's order: `PATH` when the image has none, `HOSTNAME`, `HOME`, the image's, ours; a later one of the same name wins. */
+function environmentOf(request: ContainerRequest, { home }: ResolvedUser): string[] {
   const values = new Map([
     ['PATH', defaultPath],
     ['HOSTNAME', request.hostname],
   ]);
+  if (home !== undefined) values.set('HOME', home);
   for (const entry of request.image.config.env) {
     const [name, value] = splitOnce(entry, '=');
     if (name !== '' && value !== undefined) values.set(name, value);

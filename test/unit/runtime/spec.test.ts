@@ -54,6 +54,17 @@ describe('the process', () => {
     expect(processOf(withConfig({ entrypoint: [] })).args).toEqual(['--all']);
   });
 
+  it('has the home that is known of its user, unless the image or the job says another', () => {
+    const homeOf = (over: object, home?: string) => {
+      const { env } = runtimeSpec(request(over), { ...component, ...(home && { home }) }, hostV1).process;
+      return env.filter((entry) => entry.startsWith('HOME='));
+    };
+    expect(homeOf({})).toEqual([]);
+    expect(homeOf({}, '/home/a')).toEqual(['HOME=/home/a']);
+    expect(homeOf(withConfig({ env: ['HOME=/image'] }), '/home/a')).toEqual(['HOME=/image']);
+    expect(homeOf({ env: { HOME: '/job' } }, '/home/a')).toEqual(['HOME=/job']);
+  });
+
   it('refuses an image without a command, as a mistake of its author', () => {
     const attempt = () => processOf(withConfig({ entrypoint: [], cmd: [] }));
     expect(attempt).toThrow(ApplicationError);
