@@ -27,6 +27,7 @@ export type SignatureRules = Readonly<Record<string, SignatureRule>>;
 const mostHours = 24 * 366;
 const mostRules = 1000;
 const mostEntries = 100;
+const hostPattern = /^(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::\d+)?$/;
 const repositoryPattern = /^(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
 const digestPattern = /^sha256:[a-f0-9]{64}$/;
 
@@ -69,7 +70,7 @@ export function registryName(domain: string): string | undefined {
 function isPlace(prefix: string): boolean {
   if (prefix === '*') return true;
   const [host = ''] = prefix.split('/', 1);
-  const isHost = /^(?:localhost$|[a-z0-9[-]*[.:])/.test(host) && registryName(host) === host;
+  const isHost = hostPattern.test(host) && /[.:]|^localhost$/.test(host) && registryName(host) === host;
   return isHost && repositoryPattern.test(prefix.slice(host.length));
 }
 

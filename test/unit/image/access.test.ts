@@ -1,0 +1,100 @@
+import { assert, constant, oneof, property, record, string, uniqueArray } from 'fast-check';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import {
+  type Access,
+  accessLabel,
+  accessRulesOf,
+  formatAccess,
+  givenAt,
+  givenNow,
+  readAccess,
+} from '../../../src/image/access.ts';
+import type { RegistryCredentials } from '../../../src/image/types.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const credentials = record({ username: string(), password: string() });
+
+function onRecord(text: string, target = digest): Access | undefined {
+  return readAccess({ target: { mediaType: '', digest: target, size: 1 }, labels: { [accessLabel]: text } } as never);
+}
+
+afterEach(() => vi.useRealTimers());
+
+describe('what a record says of access', () => {
+  test('is read as it was written, tells who it was, and nothing of his credentials', () => {
+    assert(
+      property(
+        uniqueArray(credentials, { maxLength: 8, selector: (one) => JSON.stringify(one) }),
+        string(),
+        (users, other) => {
+          let access: Access | undefined;
+          for (const user of users) access = givenNow(access, user);
+          if (access === undefined) return;
+          const text = formatAccess(digest, access);
+          const read = onRecord(text);
+          for (const user of users) expect(givenAt(read, user)).toBeTypeOf('number');
+          expect(givenAt(read, undefined)).toBeUndefined();
+          const stranger = { username: `${other}.`, password: users.map(({ password }) => password).join('.') };
+          if (!users.some((user) => JSON.stringify(user) === JSON.stringify(stranger)))
+            expect(givenAt(read, stranger)).toBeUndefined();
+          expect(text).toMatch(/^sha256:a{64} private [0-9a-f]{32}(?: [0-9a-f]{32}@\d{10})*$/);
+        },
+      ),
+    );
+  });
+
+  test('says nothing of another digest, and nothing when it is damaged', () => {
+    const text = formatAccess(digest, { kind: 'public' });
+    expect(onRecord(text)).toEqual({ kind: 'public' });
+    expect(onRecord(text, digest.replace('a', 'b'))).toBeUndefined();
+    assert(
+      property(
+        oneof(
+          string(),
+          string().map((rest) => `${digest} private ${rest}`),
+          constant(`${digest} private s tenant@x`),
+        ),
+        (damaged) => {
+          expect(givenAt(onRecord(damaged), undefined)).toBeUndefined();
+        },
+      ),
+    );
+  });
+
+  test('differs with every part of the credentials', () => {
+    const user: RegistryCredentials = { username: 'u', password: 'p' };
+    const access = givenNow(undefined, user);
+    const others: readonly RegistryCredentials[] = [
+      { ...user, username: 'v' },
+      { ...user, password: 'q' },
+      { ...user, server: 'quay.io' },
+      { ...user, kind: 'aws-key' },
+      { username: 'up', password: '' },
+    ];
+    for (const other of others) expect(givenAt(access, other)).toBeUndefined();
+    // The same credentials look different on every image.
+    expect(formatAccess(digest, access)).not.toBe(formatAccess(digest, givenNow(undefined, user)));
+  });
+
+  test('holds the last eight, and each with his own time', () => {
+    vi.useFakeTimers({ now: 1_700_000_000_000 });
+    let access: Access | undefined;
+    const users = Array.from({ length: 10 }, (_, index) => ({ username: `u${index}`, password: 'p' }));
+    for (const user of users) {
+      access = givenNow(access, user);
+      vi.advanceTimersByTime(1000);
+    }
+    access = givenNow(access, users[2]);
+    expect(users.map((user) => givenAt(access, user))).toEqual([
+      undefined,
+      undefined,
+      1_700_000_010_000,
+      ...[3, 4, 5, 6, 7, 8, 9].map((second) => 1_700_000_000_000 + second * 1000),
+    ]);
+  });
+});
+
+test('the time that a word counts is a day, unless the operator says otherwise', () => {
+  expect(accessRulesOf()).toEqual({ freshMs: 86_400_000, graceMs: 0 });
+  expect(accessRulesOf({ hours: 0, graceHours: 1.5 })).toEqual({ freshMs: 0, graceMs: 5_400_000 });
+});
