@@ -147,9 +147,10 @@ function typed(
 }
 
 /** An empty value counts as none. With ECR, name and password are an AWS access key. */
-function credentialsOf({ type, repository }: Component['data']['definition']): RegistryCredentials | undefined {
-  const { username, '#password': password, server, region } = repository ?? {};
+function credentialsOf(definition: Component['data']['definition']): RegistryCredentials | undefined {
+  const { username, '#password': password, server, region } = definition.repository ?? {};
   if (!username || !password) return undefined;
+  const type = definition.type === 'builder' ? definition.build_options?.parent_type : definition.type;
   return {
     ...(type === 'aws-ecr' && { kind: 'aws-key' as const }),
     username,

@@ -136,11 +136,38 @@ describe('parseDefinition', () => {
     });
   });
 
-  test('refuses half of the credentials', async () => {
-    expect((await failureOf(() => parseDefinition(withImage({ repository: { username: 'u' } })))).paths).toEqual([
-      'data.definition.repository',
-    ]);
+  test('takes name and password for ECR as an access key of AWS, for the base of a built image too', () => {
+    const repository = { username: 'AKIA', '#password': 'KBC::x', server: null, region: 'eu-central-1' };
+    const key = { kind: 'aws-key', username: 'AKIA', password: 'KBC::x', region: 'eu-central-1' };
+    expect(parseDefinition(withImage({ type: 'aws-ecr', repository })).image.credentials).toEqual(key);
+    const build_options = {
+      parent_type: 'aws-ecr',
+      repository: { uri: 'https://git.example/x.git', type: 'git' },
+      entry_point: 'run',
+    };
+    expect(parseDefinition(withImage({ type: 'builder', repository, build_options })).image.credentials).toEqual(key);
+    const others = { ...key, kind: undefined };
+    expect(parseDefinition(withImage({ type: 'registry', repository })).image.credentials).toEqual(others);
   });
+
+  test.each([
+    {},
+    [],
+    { username: '', '#password': '' },
+    { username: null, '#password': null },
+    { region: 'us-east-1' },
+  ])('takes the repository %j for no credentials', (repository) => {
+    expect(parseDefinition(withImage({ type: 'aws-ecr', repository })).image.credentials).toBeUndefined();
+  });
+
+  test.each([{ username: 'u' }, { '#password': 'KBC::x' }, { username: 'u', '#password': '' }])(
+    'refuses half of the credentials: %j',
+    async (repository) => {
+      expect((await failureOf(() => parseDefinition(withImage({ repository })))).paths).toEqual([
+        'data.definition.repository',
+      ]);
+    },
+  );
 });
 
 describe('imageReference', () => {
