@@ -40,6 +40,8 @@ export class Host implements Disposable {
   readonly #signal: AbortSignal;
   readonly #transport: Transport;
   readonly #authorizer: Authorizer;
+  /** When whoever waits longest for a token gives up, on the clock of `performance.now()`. */
+  #tokenEnd = 0;
 
   constructor({ settings, reference, credentials, signal }: HostOptions) {
     this.settings = settings;
@@ -50,7 +52,7 @@ export class Host implements Disposable {
       registry: settings.origin,
       repository: reference.path,
       credentials,
-      ask: (request) => this.#transport.request({ ...request, timeoutMs: answerTimeoutMs }),
+      ask: (request) => this.#transport.request({ ...request, timeoutMs: timeLeft(this.#tokenEnd) }),
     });
   }
 
@@ -65,7 +67,9 @@ export class Host implements Disposable {
    */
   async ask(ask: Ask, timeoutMs: number): Promise<HttpResponse> {
     try {
-      return await this.#checked(ask, await this.#authorized(ask, performance.now() + timeoutMs));
+      const end = performance.now() + timeoutMs;
+      this.#tokenEnd = Math.max(this.#tokenEnd, end);
+      return await this.#checked(ask, await this.#authorized(ask, end));
     } catch (error) {
       throw withAdvice(error, this.settings);
     }
@@ -88,7 +92,7 @@ export class Host implements Disposable {
           ...(authorization && { authorization }),
         },
         signal: this.#signal,
-        timeoutMs: Math.min(answerTimeoutMs, end - performance.now()),
+        timeoutMs: timeLeft(end),
       });
       if (response.status !== 401) return response;
       discard(response);
@@ -150,4 +154,8 @@ export class Host implements Disposable {
   #denied(): UserError {
     return this.#authorizer.denied(this.#reference.name);
   }
+}
+
+function timeLeft(end: number): number {
+  return Math.min(answerTimeoutMs, end - performance.now());
 }
