@@ -40,10 +40,13 @@ export function openDuplex<Request, Response extends object>(
   options: StreamOptions,
 ): Duplex<Request, Response> {
   const patience = new Patience(options.stallMs, () => call.cancel());
-  const { promise: failed, reject } = Promise.withResolvers<never>();
-  failed.catch(() => {});
-  const fail = (error: unknown): void =>
-    reject(options.signal?.aborted ? options.signal.reason : options.explain(error, patience.exhausted));
+  const unsent = new Set<(error: unknown) => void>();
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (thrown: unknown): void => {
+    failure ??= { error: options.signal?.aborted ? options.signal.reason : options.explain(thrown, patience.exhausted) };
+    for (const reject of unsent) reject(failure.error);
+    unsent.clear();
+  };
   const onAbort = (): void => call.cancel();
   options.signal?.addEventListener('abort', onAbort, { once: true });
   call.on('error', fail);
@@ -56,10 +59,14 @@ export function openDuplex<Request, Response extends object>(
   let owed = 0;
   let ended = false;
   const send = (request: Request): Promise<void> =>
-    new Promise((resolve, refuse) => {
-      call.write(request, (error?: Error | null) =>
-        error ? refuse(options.explain(error, patience.exhausted)) : resolve(),
-      );
+    new Promise((resolve, reject) => {
+      if (failure !== undefined) return reject(failure.error);
+      unsent.add(reject);
+      call.write(request, (error?: Error | null) => {
+        unsent.delete(reject);
+        if (error) reject(options.explain(error, patience.exhausted));
+        else resolve();
+      });
     });
   async function* responses(): AsyncGenerator<Response, void, undefined> {
     for await (const response of responsesOf(call, options, patience)) {
@@ -73,7 +80,7 @@ export function openDuplex<Request, Response extends object>(
     write: (request) => {
       owed += 1;
       patience.start();
-      return Promise.race([send(request), failed]);
+      return send(request);
     },
     responses: responses(),
     end: () => {

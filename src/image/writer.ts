@@ -27,7 +27,8 @@ export class ContentWriter implements Disposable {
   readonly #call: Duplex<Request, Response>;
   readonly #responses: AsyncIterator<Response>;
   readonly #ingest: Ingest;
-  readonly #batch: Uint8Array[] = [];
+  /** Filled by `write`, sent when full: grpc has copied it when it says that a message is on its way. */
+  readonly #batch = Buffer.allocUnsafeSlow(chunkBytes);
   #batched = 0;
   #written = 0;
   #unanswered = 0;
@@ -60,9 +61,13 @@ export class ContentWriter implements Disposable {
 
   /** Takes the next bytes; resolves when there is room for more. @throws ContainerdError */
   async write(data: Uint8Array): Promise<void> {
-    this.#batch.push(data);
-    this.#batched += data.length;
-    if (this.#batched >= chunkBytes) await this.#flush();
+    for (let rest = data; rest.length > 0; ) {
+      const part = rest.subarray(0, chunkBytes - this.#batched);
+      this.#batch.set(part, this.#batched);
+      this.#batched += part.length;
+      rest = rest.subarray(part.length);
+      if (this.#batched === chunkBytes) await this.#flush();
+    }
   }
 
   /** Makes the blob visible if size and digest are right; a blob that appeared meanwhile is as good. @throws ContainerdError, FAILED_PRECONDITION for wrong content */
@@ -89,8 +94,7 @@ export class ContentWriter implements Disposable {
 
   async #flush(): Promise<void> {
     if (this.#batched === 0) return;
-    const data = this.#batch.length === 1 ? (this.#batch[0] as Uint8Array) : Buffer.concat(this.#batch, this.#batched);
-    this.#batch.length = 0;
+    const data = this.#batch.subarray(0, this.#batched);
     this.#batched = 0;
     const offset = this.#written;
     this.#written += data.length;

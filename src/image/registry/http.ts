@@ -8,7 +8,6 @@ import {
 } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { within } from '../../base/abort.ts';
 import { InfrastructureError } from '../../base/errors.ts';
 import { AddressRefused } from './address.ts';
 import { Transient } from './transient.ts';
@@ -93,14 +92,19 @@ export async function* readBody(response: HttpResponse, signal: AbortSignal): As
   const chunks = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const { host } = response.url;
   let pace = { bytes: 0, waitedMs: 0 };
+  let waiting = false;
+  // One timer for the whole body: there are thousands of pieces.
+  const idle = setTimeout(() => {
+    if (waiting) response.body.destroy(new Transient(`${host} sent nothing for ${idleTimeoutMs / 1000} s`));
+  }, idleTimeoutMs);
   try {
     for (;;) {
       const asked = performance.now();
-      const next = chunks.next();
-      next.catch(() => {});
-      const result = await within(next, idleTimeoutMs);
+      idle.refresh();
+      waiting = true;
+      const result = await chunks.next();
+      waiting = false;
       signal.throwIfAborted();
-      if (result === undefined) throw new Transient(`${host} sent nothing for ${idleTimeoutMs / 1000} s`);
       if (result.done) return;
       pace = { bytes: pace.bytes + result.value.length, waitedMs: pace.waitedMs + performance.now() - asked };
       if (pace.bytes >= leastPace.bytes) pace = { bytes: 0, waitedMs: 0 };
@@ -112,6 +116,7 @@ export async function* readBody(response: HttpResponse, signal: AbortSignal): As
     signal.throwIfAborted();
     throw asTransient(response.url, error);
   } finally {
+    clearTimeout(idle);
     response.body.destroy();
   }
 }
