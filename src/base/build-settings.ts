@@ -10,21 +10,30 @@ export interface BuildSettings {
   readonly disk?: string;
   /** Processes and threads; 1024 when absent. */
   readonly pids?: number;
+  /** How long it may take; 3600 when absent (contract 9.3). */
+  readonly seconds?: number;
 }
 
 export interface BuildLimits {
   readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly pids: number;
+  readonly seconds: number;
 }
 
-export function buildLimitsOf({ memory = '2g', disk = '20g', pids = 1024 }: BuildSettings = {}): BuildLimits {
-  return { memoryBytes: dockerBytes(memory), diskBytes: dockerBytes(disk), pids };
+export function buildLimitsOf({
+  memory = '2g',
+  disk = '20g',
+  pids = 1024,
+  seconds = 3600,
+}: BuildSettings = {}): BuildLimits {
+  return { memoryBytes: dockerBytes(memory), diskBytes: dockerBytes(disk), pids, seconds };
 }
 
 /** Less than this does not even unpack a base image. */
 const leastBytes = 64 * 2 ** 20;
-const names = ['memory', 'disk', 'pids'];
+const ranges = { pids: { least: 64, most: 4_194_304 }, seconds: { least: 1, most: 86_400 } } as const;
+const names = ['memory', 'disk', ...Object.keys(ranges)];
 
 /** Everything that is wrong with the setting at `path`, each with its own. */
 export function problemsOfBuild(value: unknown, path: string): readonly Problem[] {
@@ -37,9 +46,10 @@ export function problemsOfBuild(value: unknown, path: string): readonly Problem[
       const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${names.join(', ')}`;
       return [{ path: place, message: 'is not a setting of builds', hint }];
     }
-    if (key === 'pids') {
-      const isRight = Number.isInteger(amount) && amount >= 64 && amount <= 4_194_304;
-      return isRight ? [] : [{ path: place, message: 'must be a whole number from 64 to 4194304' }];
+    if (Object.hasOwn(ranges, key)) {
+      const { least, most } = ranges[key as keyof typeof ranges];
+      const isRight = Number.isInteger(amount) && amount >= least && amount <= most;
+      return isRight ? [] : [{ path: place, message: `must be a whole number from ${least} to ${most}` }];
     }
     const isAmount = typeof amount === 'string' && memoryPattern.test(amount);
     if (isAmount && dockerBytes(amount) >= leastBytes) return [];

@@ -136,8 +136,10 @@ export function createJobEngine({ client, version }: ConnectedNode, config: Conf
       const written = (key: string) => client.call('Snapshots.Usage', { snapshotter, key }, { deadlineMs: 60_000 });
       return images.build(request, {
         ...call,
-        openWorkshop: (wanted, options) => openWorkshop(runtime, written, { request: wanted, options }),
-        workshopLimits: buildLimitsOf(config.images.build),
+        building: {
+          openWorkshop: (wanted, options) => openWorkshop(runtime, written, { request: wanted, options }),
+          limits: buildLimitsOf(config.images.build),
+        },
       });
     },
     makeCgroup: async (path) => {

@@ -27,7 +27,7 @@ export interface Images {
   /** See `exportImages`; what is missing of an image is fetched from its registry. */
   export(request: ExportRequest, call: ImageCall): Promise<ExportedArchive>;
   /** See `buildImage`. */
-  build(request: BuildRequest, call: ImageCall & Building): Promise<ReadyImage>;
+  build(request: BuildRequest, call: ImageCall & { readonly building: Building }): Promise<ReadyImage>;
 }
 
 export interface ImagesOptions {
@@ -59,7 +59,11 @@ export function createImages(client: Containerd, options: ImagesOptions = {}): I
     ensure,
     build: async (request, call) => {
       const { buildImage } = await import('./build/build.ts');
-      return buildImage(client, request, { ...call, ...place, ensure: (base) => ensure(base, call) });
+      return buildImage(client, request, {
+        ...call,
+        ...place,
+        ensure: (base, signal) => ensure(base, { ...call, signal }),
+      });
     },
     import: async (request, call) => {
       const { importArchive } = await import('./archive/import.ts');

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { realpath } from 'node:fs/promises';
+import { mkdir, readdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { LayerSpec } from '../../scripts/lib/oci-image.ts';
 import type { TarEntry } from '../../scripts/lib/tar-stream.ts';
@@ -29,4 +30,23 @@ export async function buildGit(folder: string): Promise<string> {
 async function librariesOf(program: string): Promise<readonly string[]> {
   const { stdout } = await promisify(execFile)('ldd', [program]);
   return stdout.split('\n').flatMap((line) => /(?:=> |^\s*)(\/\S+) \(/.exec(line)?.[1] ?? []);
+}
+
+/** Lays out an exported archive below a folder: every document as it is, every layer unpacked. */
+export async function unpackLayers(archive: string, folder: string): Promise<void> {
+  await mkdir(folder);
+  const run = promisify(execFile);
+  await run('tar', ['-xf', archive, '-C', folder]);
+  const blobs = join(folder, 'blobs/sha256');
+  for (const name of await readdir(blobs)) {
+    const layer = join(folder, `layer-${name}`);
+    await mkdir(layer);
+    const { stdout } = await run('file', ['-b', join(blobs, name)]).catch(() => ({ stdout: '' }));
+    if (/tar|gzip/i.test(stdout)) await run('tar', ['-xf', join(blobs, name), '-C', layer]);
+  }
+}
+
+/** Paths below a folder. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  return await readdir(folder, { recursive: true });
 }

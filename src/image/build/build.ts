@@ -23,12 +23,13 @@ import type { OpenWorkshop, Workshop, WorkshopLimits } from './workshop.ts';
 /** Where images are built. */
 export interface Building {
   readonly openWorkshop: OpenWorkshop;
-  readonly workshopLimits: WorkshopLimits;
+  readonly limits: WorkshopLimits & { readonly seconds: number };
 }
 
 /** What building needs beside the workplace of images. */
-export interface BuildPlace extends Workplace, Building {
-  readonly ensure: (request: ImageRequest) => Promise<ReadyImage>;
+export interface BuildPlace extends Workplace {
+  readonly building: Building;
+  readonly ensure: (request: ImageRequest, signal: AbortSignal) => Promise<ReadyImage>;
 }
 
 /**
@@ -39,32 +40,34 @@ export interface BuildPlace extends Workplace, Building {
  */
 export async function buildImage(client: Containerd, request: BuildRequest, at: BuildPlace): Promise<ReadyImage> {
   await requirePrograms(buildah);
-  const { component, recipe, secrets } = request;
-  const { timeoutSeconds } = recipe;
+  const { component } = request;
+  const { limits } = at.building;
   const late = new AbortController();
-  const tooLong = new UserError(`building the image of ${component} took more than ${timeoutSeconds} seconds`, {
+  const tooLong = new UserError(`building the image of ${component} took more than ${limits.seconds} seconds`, {
     reason: 'timeout',
   });
-  const timer = setTimeout(() => late.abort(tooLong), timeoutSeconds * 1000);
+  const timer = setTimeout(() => late.abort(tooLong), limits.seconds * 1000);
   const signal = AbortSignal.any([at.signal, late.signal]);
-  const told = [...Object.values(secrets.files), ...(secrets.password === undefined ? [] : [secrets.password])];
-  const log = createBuildLog(told, { emit: at.emit, component });
+  const log = createBuildLog(request.secrets.hidden, { emit: at.emit, component });
   const connection = connectionOf(request);
-  const limits = at.workshopLimits;
-  let workshop: Workshop | undefined;
-  try {
-    workshop = await at.openWorkshop(
-      { ...request.workshop, network: connection.network, limits },
-      { signal, onOutput: log.take },
-    );
-    return await work(client, { request, at: { ...at, signal }, workshop, connection });
-  } catch (error) {
-    await workshop?.close();
+  let opening: Promise<Workshop> | undefined;
+  const open = (): Promise<Workshop> => {
+    const wanted = { ...request.workshop, network: connection.network, limits };
+    opening ??= at.building.openWorkshop(wanted, { signal, onOutput: log.take });
+    return opening;
+  };
+  const close = async (): Promise<void> => {
+    await (await opening?.catch(() => undefined))?.close();
     log.end();
+  };
+  try {
+    return await work(client, { request, at: { ...at, signal }, open, connection });
+  } catch (error) {
+    await close();
     throw explainFailure(error, { log, component, limits });
   } finally {
     clearTimeout(timer);
-    await workshop?.close();
+    await close();
   }
 }
 
@@ -84,15 +87,17 @@ function connectionOf({ recipe: { network, how, repository } }: BuildRequest): C
 interface Work {
   readonly request: BuildRequest;
   readonly at: BuildPlace;
-  readonly workshop: Workshop;
+  /** The workshop, opened when it is first wanted. */
+  readonly open: () => Promise<Workshop>;
   readonly connection: Connection;
 }
 
-async function work(client: Containerd, { request, at, workshop, connection }: Work): Promise<ReadyImage> {
+async function work(client: Containerd, { request, at, open, connection }: Work): Promise<ReadyImage> {
   const { recipe } = request;
-  const commit = connection.asks ? await askForCommit(request, workshop) : undefined;
+  const commit = connection.asks ? await askForCommit(request, await open()) : undefined;
   const { how } = recipe;
-  const isRepeatable = recipe.cache && (commit !== undefined || !connection.asks);
+  // What commands do without a network depends on nothing outside.
+  const isRepeatable = recipe.cache && (commit !== undefined || recipe.network === 'none');
   let bases: readonly BaseImage[];
   let name: string;
   let dockerfile: string;
@@ -107,13 +112,13 @@ async function work(client: Containerd, { request, at, workshop, connection }: W
     name = builtName(request, isRepeatable ? { commit, bases: [] } : undefined);
     const known = isRepeatable ? await findBuilt(client, name, at) : undefined;
     if (known !== undefined && (await isUpToDate(client, known, { request, at }))) return announce(known, at);
-    dockerfile = await fetchDockerfile(request, fixed, workshop);
+    dockerfile = await fetchDockerfile(request, fixed, await open());
     bases = await ensureBases(client, baseImagesOf(dockerfile, how.arguments), { request, at });
   }
   return await withLease(client, at.emit, async (lease) => {
     const input = tarOf(inputOf(client, { request, bases, dockerfile, connection }));
     let made: Awaited<ReturnType<typeof takeResult>> | undefined;
-    await workshop.step(input, async (output) => {
+    await (await open()).step(input, async (output) => {
       made = await takeResult(client, { output, name, lease, known: knownLayers(bases) }, at);
     });
     const { image, target } = made as NonNullable<typeof made>;
@@ -135,7 +140,7 @@ async function askForCommit({ recipe, secrets }: BuildRequest, workshop: Worksho
   if (failed !== undefined) {
     if (recipe.how.kind === 'commands') return undefined;
     // A server that is asked with a password may say it.
-    const said = createRedactor(secrets.password === undefined ? [] : [secrets.password]).redactText(failed.trim());
+    const said = createRedactor(secrets.hidden).redactText(failed.trim());
     throw new UserError(`the repository ${repository.uri} cannot be read: ${said}`, { reason: 'build' });
   }
   try {
@@ -175,7 +180,9 @@ async function ensureBases(
   const { digest, ...more } = request.base;
   const only = request.recipe.how.kind === 'commands' && digest !== undefined ? { digest } : {};
   return await Promise.all(
-    references.map(async (reference) => readBase(client, reference, await at.ensure({ reference, ...more, ...only }))),
+    references.map(async (reference) =>
+      readBase(client, reference, await at.ensure({ reference, ...more, ...only }, at.signal)),
+    ),
   );
 }
 
@@ -204,7 +211,7 @@ async function* inputOf(
   yield* textFiles([
     {
       name: 'step.sh',
-      text: `set -eu\nmkdir -p -m 700 /dev/shm/secrets\n[ ! -d secrets ] || mv secrets/* /dev/shm/secrets/\n${buildah.script}`,
+      text: `set -eu\n${buildah.script}`,
     },
     { name: 'Dockerfile', text: dockerfile },
     { name: 'bases', text: lines(bases.map(({ reference }) => reference)) },

@@ -15,7 +15,7 @@ export const buildah: Builder = {
   ],
   script: `
 export HOME=/root LC_ALL=C.UTF-8 TMPDIR=/shop/tmp _CONTAINERS_USERNS_CONFIGURED=done BUILDAH_ISOLATION=chroot
-mkdir -p /etc/containers /shop/tmp /shop/context /shop/store/overlay-containers /dev/shm/secrets
+mkdir -p /etc/containers /shop/tmp /shop/context /shop/store/overlay-containers
 # What is kept of a build under way, with its secrets, never reaches a disk.
 mount -t tmpfs -o size=64m,mode=700 tmpfs /shop/store/overlay-containers
 echo '{"default":[{"type":"reject"}],"transports":{"oci":{"":[{"type":"insecureAcceptAnything"}]},"containers-storage":{"":[{"type":"insecureAcceptAnything"}]}}}' >/etc/containers/policy.json
@@ -27,17 +27,18 @@ while IFS= read -r name; do
   number=$((number + 1))
   buildah pull -q "oci:base/$number" >id
   buildah tag "$(cat id)" "localhost/base:$number"
+  # A name that stands in an argument is looked for among the images that are here; a digest only among contexts.
+  case $name in *@*) ;; *) buildah tag "$(cat id)" "$name" ;; esac
   set -- "$@" --build-context "$name=container-image://localhost/base:$number"
 done <bases
 rm -rf base
 while IFS= read -r argument; do set -- "$@" --build-arg "$argument"; done <arguments
-for secret in /dev/shm/secrets/*; do
-  [ ! -f "$secret" ] || set -- "$@" --secret "id=\${secret##*/},src=$secret"
+for secret in secrets/*; do
+  [ ! -f "$secret" ] || set -- "$@" --secret "id=\${secret##*/},src=$PWD/$secret"
 done
 apart=
 [ ! -e offline ] || apart='unshare --net'
 $apart buildah "$@" "/shop/context/$(cat context)" </dev/null
-rm -rf /dev/shm/secrets
 mkdir -p /shop/out/blobs/sha256
 while IFS= read -r layer; do : >"/shop/out/blobs/sha256/$layer"; done <known
 buildah push -q --disable-compression --format=oci "$(cat /shop/image)" oci:/shop/out

@@ -6,7 +6,7 @@ import { InfrastructureError } from '../../base/errors.ts';
  * What makes an image of a Dockerfile. It works in a workshop, as a script with everything laid out for it:
  * - `/shop/context`, the files that the Dockerfile copies from, and `Dockerfile` beside the script;
  * - `base/N`, an OCI layout (image-layout.md) of each base image, whose name in the Dockerfile is line N (from 1) of `bases`;
- * - `arguments`, lines `NAME=value`, and in `/dev/shm/secrets` a file for each build secret, named by its id;
+ * - `arguments`, lines `NAME=value`, and in `secrets` a file for each build secret, named by its id;
  * - `offline`, there when commands get no network; `known`, the diff ids of layers that need not come back.
  *
  * It leaves an OCI layout of one image in `/shop/out`; a known layer may be an empty file there. Base images that are not laid out it must

@@ -48,7 +48,7 @@ export GIT_ALLOW_PROTOCOL=http:https:git HOME=/root LC_ALL=C.UTF-8
 /** Asks what the reference means now. The answer holds `refs`, or `failed` with what git said. */
 export const askStep = `${gitEnvironment}
 mkdir -m 700 /dev/shm/git
-mv config credentials /dev/shm/git/
+cp secrets/* /dev/shm/git/
 ref=$(cat ref)
 set -- HEAD
 [ -z "$ref" ] || set -- "refs/heads/$ref" "refs/tags/$ref" "refs/tags/$ref^{}"
@@ -60,8 +60,8 @@ export function askInput(repository: Repository, ref: string | undefined): reado
   return [
     { name: 'uri', text: repository.uri },
     { name: 'ref', text: ref ?? '' },
-    { name: 'config', text: gitConfig('/dev/shm/git/credentials') },
-    { name: 'credentials', text: credentialStore(repository) },
+    { name: 'secrets/config', text: gitConfig('/dev/shm/git/credentials') },
+    { name: 'secrets/credentials', text: credentialStore(repository) },
     { name: 'step.sh', text: askStep },
   ];
 }

@@ -10,7 +10,6 @@ export interface Recipe {
   readonly cache: boolean;
   /** Of the commands; the repository is asked and fetched whatever this says. */
   readonly network: WorkshopRequest['network'];
-  readonly timeoutSeconds: number;
   readonly how: CommandRecipe | DockerfileRecipe;
 }
 
@@ -50,4 +49,6 @@ export interface BuildSecrets {
   readonly password?: string;
   /** Build secrets by their ids, as the Dockerfile mounts them. */
   readonly files: Readonly<Record<string, string>>;
+  /** What must not be told. */
+  readonly hidden: readonly string[];
 }

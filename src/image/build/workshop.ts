@@ -28,7 +28,7 @@ export interface WorkshopLimits {
  */
 export interface Workshop {
   /**
-   * Unpacks the tar `input` to `/shop/in`, runs `/shop/in/step.sh` there and answers a tar of what it left in `/shop/out`. The answer ends
+   * Unpacks the tar `input` to `/shop/in` (what is in `secrets` there never reaches a disk), runs `/shop/in/step.sh` there and answers a tar of what it left in `/shop/out`. The answer ends
    * early when the step fails. Whatever a step left running goes on.
    * @throws what ended the workshop
    */

@@ -1,14 +1,11 @@
 import { type Problem, throwProblems } from '../../base/errors.ts';
-import { isReference, problemOfRepository } from '../../base/git-url.ts';
+import { isFetchable, isReference, problemOfRepository } from '../../base/git-url.ts';
 import { isJsonObject, type Json } from '../../base/json.ts';
 import type { Recipe } from '../../image/build/types.ts';
 import type { BuildDefinition, BuildParameter } from './definition.ts';
 import { commandDockerfile, credentialsId } from './dockerfile.ts';
 import type { BuildPlan, PlannedSecret } from './types.ts';
 import { fillIn, insertionOf, placeholdersOf } from './values.ts';
-
-/** Contract 9.3. */
-const timeoutSeconds = 3600;
 
 export interface BuildToPlan {
   readonly component: string;
@@ -42,7 +39,7 @@ export function planBuild(build: BuildToPlan): BuildPlan {
   const { how, files } =
     definition.dockerfile === undefined
       ? commandsOf({ build, open, secrets, problems, version, signsIn: repository.username !== undefined })
-      : dockerfileOf({ definition: definition.dockerfile, open, secrets, problems, version });
+      : dockerfileOf({ definition: definition.dockerfile, uri: repository.uri, open, secrets, problems, version });
   throwProblems(`The image of ${component} cannot be built`, problems);
   return {
     recipe: {
@@ -51,7 +48,6 @@ export function planBuild(build: BuildToPlan): BuildPlan {
       // A branch that moves is meant to be built each time (contract 9.2).
       cache: definition.cache && version !== 'master',
       network,
-      timeoutSeconds,
       how,
     },
     secrets: { ...(password !== undefined && { encryptedPassword: password }), files, values: secrets },
@@ -192,11 +188,18 @@ function commandsOf({
 
 function dockerfileOf({
   definition: { path, context },
+  uri,
   open,
   secrets,
   problems,
   version,
-}: Filling & { definition: NonNullable<BuildDefinition['dockerfile']> }): Planned {
+}: Filling & { definition: NonNullable<BuildDefinition['dockerfile']>; uri: string }): Planned {
+  if (!isFetchable(uri))
+    problems.push({
+      path: 'repository',
+      message: `${JSON.stringify(uri)} cannot be fetched`,
+      hint: 'use a URL of https or http',
+    });
   if (version !== undefined && !isReference(version))
     problems.push({ path: 'version', message: `${JSON.stringify(version)} is no branch, tag or commit` });
   const inserted = [...open].filter(([name]) => name !== 'repository');

@@ -8,15 +8,20 @@ import { fillIn, insertionOf } from './values.ts';
 export function openSecrets({ secrets }: BuildPlan, cipher: Cipher, ids: SecretIds): BuildSecrets {
   const { encryptedPassword, files, values } = secrets;
   const problems: Problem[] = [];
+  const opened: string[] = [];
   const known = new Map<string, string>();
   for (const { parameter, encryptedValue } of values) {
-    const insertion = insertionOf(parameter, encryptedValue === '' ? '' : cipher.decrypt(encryptedValue, ids));
+    const value = encryptedValue === '' ? '' : cipher.decrypt(encryptedValue, ids);
+    opened.push(value);
+    const insertion = insertionOf(parameter, value);
     if ('problem' in insertion) problems.push(insertion.problem);
     else known.set(parameter.name, insertion.text);
   }
   throwProblems(`The image of ${ids.component} cannot be built`, problems);
+  const password = encryptedPassword === undefined ? undefined : cipher.decrypt(encryptedPassword, ids);
   return {
-    ...(encryptedPassword !== undefined && { password: cipher.decrypt(encryptedPassword, ids) }),
+    ...(password !== undefined && { password }),
+    hidden: [...opened, ...(password === undefined ? [] : [password])].filter((secret) => secret !== ''),
     files: Object.fromEntries(files.map(({ id, text }) => [id, fillIn(text, known)])),
   };
 }

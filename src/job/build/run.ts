@@ -23,7 +23,7 @@ export async function buildImage(image: BuiltImagePlan, context: JobContext): Pr
   const { component, build, index } = image;
   const ids = { component, project: plan.project.id, ...(plan.config !== undefined && { config: plan.config }) };
   const secrets = openSecrets(build, cipher, ids);
-  for (const secret of [secrets.password, ...Object.values(secrets.files)]) if (secret) context.secrets.add(secret);
+  for (const secret of secrets.hidden) context.secrets.add(secret);
   const { reference: _, ...base } = imageRequest(image, context);
   const request = {
     component,
