@@ -33,15 +33,23 @@ export async function askForPassword(question: EcrQuestion, marginMs: number): P
       return readPassword(question, response, { signal, marginMs });
     });
   } catch (error) {
-    if (!(error instanceof Transient) && error !== signal.reason) throw error;
-    const why = error instanceof Transient ? error.message : `it did not answer within ${budgetMs / 1000} s`;
-    throw new InfrastructureError(`ECR cannot be asked for a password at ${endpoint.host}: ${why}`, {
-      cause: error,
-      reason: 'registry_unavailable',
-    });
+    throw told(error, endpoint, signal);
   } finally {
     agent.destroy();
   }
+}
+
+/** A wrong region has no endpoint; a private one may have a certificate that nobody knows. */
+function told(error: unknown, { host }: URL, signal: AbortSignal): unknown {
+  const hint = 'Check the region, or name the "endpoint" of the registry in images.credentials.';
+  if (error instanceof Transient || error === signal.reason) {
+    const why = error instanceof Transient ? error.message : `it did not answer within ${budgetMs / 1000} s`;
+    const message = `ECR cannot be asked for a password at ${host}: ${why}`;
+    return new InfrastructureError(message, { cause: error, reason: 'registry_unavailable', hint });
+  }
+  if (!(error instanceof InfrastructureError) || error.hint !== undefined || error.reason === undefined) return error;
+  const { message, reason } = error;
+  return new InfrastructureError(`ECR cannot be asked for a password: ${message}`, { cause: error, reason, hint });
 }
 
 /** Signed anew for each try, because the time is part of it. */
