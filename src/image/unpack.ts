@@ -116,7 +116,7 @@ function problemOf(error: unknown): string | undefined {
 }
 
 const layerFault =
-  /archive\/tar: [\w ]+|(?:gzip|zlib|zstd|flate): [\w ]+|unexpected EOF|magic number mismatch|invalid (?:sym|hard)link|unhandled tar header type \d+/;
+  /(?<=mount callback failed .*)(?:archive\/tar: [\w ]+|(?:gzip|zlib|zstd|flate): [\w ]+|unexpected EOF|magic number mismatch|invalid archive|file name too long|no such file or directory|not a directory|unhandled tar header type \d+)/;
 
 /** Puts a snapshot under the lease; false when it is gone. Before that it may be collected at any time, afterwards it cannot be. */
 async function keepSnapshot(

@@ -21,8 +21,8 @@ export const types = {
 /** How an image differs from a good one of one layer. */
 export interface Change {
   readonly config?: (config: Json) => unknown;
-  /** What the layer holds; a tar of one file when absent. */
-  readonly tar?: Buffer;
+  /** What the layers hold; one tar of one file when absent. */
+  readonly tars?: readonly Buffer[];
   /** Of the layer's digest; sha256 when absent. */
   readonly algorithm?: 'sha384' | 'sha512';
   readonly layer?: (descriptor: Json) => unknown;
@@ -44,14 +44,20 @@ export async function imageWith(change: Change): Promise<Served> {
     blobs.set(digest, bytes);
     return { mediaType, digest, size: bytes.length };
   };
-  const tar = change.tar ?? Buffer.concat(await Array.fromAsync(tarStream([['hello', 'world']])));
-  const layer = add(tar, types.layer, change.algorithm);
+  const tars = change.tars ?? [Buffer.concat(await Array.fromAsync(tarStream([['hello', 'world']])))];
+  const layers = tars.map((tar) => add(tar, types.layer, change.algorithm));
+  const [layer = {}] = layers;
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
-  const plain = { os: 'linux', architecture, config: {}, rootfs: { type: 'layers', diff_ids: [digestOf(tar)] } };
+  const plain = {
+    os: 'linux',
+    architecture,
+    config: {},
+    rootfs: { type: 'layers', diff_ids: tars.map((tar) => digestOf(tar)) },
+  };
   const config = add(bytesOf(change.config?.(plain) ?? plain), types.config);
   const descriptors = {
     config: change.configDescriptor?.(config) ?? config,
-    layers: [change.layer?.(layer) ?? layer],
+    layers: layers.map((each) => change.layer?.(each) ?? each),
   };
   const manifest = { schemaVersion: 2, mediaType: types.manifest, ...descriptors };
   const lowest = bytesOf(change.manifest?.(manifest) ?? manifest);

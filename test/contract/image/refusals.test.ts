@@ -188,7 +188,7 @@ const tricks: readonly (readonly [string, string, Trick])[] = [
     'its config promises',
     { config: (c) => ({ ...c, rootfs: { type: 'layers', diff_ids: [`sha256:${'0'.repeat(64)}`] } }) },
   ],
-  ['a layer that is no tar', 'tar|archive|EOF|header', { tar: randomBytes(5000) }],
+  ['a layer that is no tar', 'tar|archive|EOF|header', { tars: [randomBytes(5000)] }],
   [
     'a layer with a digest that containerd does not keep',
     'sha512',
