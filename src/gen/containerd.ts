@@ -848,10 +848,6 @@ export interface SnapshotUsageRequest {
   readonly key?: string;
 }
 
-export interface SnapshotCleanupRequest {
-  readonly snapshotter?: string;
-}
-
 export interface CreateTaskRequest {
   readonly containerId?: string;
   readonly rootfs?: readonly MountInput[];
@@ -1129,7 +1125,6 @@ export interface Methods {
   'Snapshots.Update': { request: UpdateSnapshotRequest; response: UpdateSnapshotResponse; kind: 'unary' };
   'Snapshots.List': { request: ListSnapshotsRequest; response: ListSnapshotsResponse; kind: 'server-stream' };
   'Snapshots.Usage': { request: SnapshotUsageRequest; response: SnapshotUsageResponse; kind: 'unary' };
-  'Snapshots.Cleanup': { request: SnapshotCleanupRequest; response: Empty; kind: 'unary' };
   'Tasks.Create': { request: CreateTaskRequest; response: CreateTaskResponse; kind: 'unary' };
   'Tasks.Start': { request: TaskStartRequest; response: TaskStartResponse; kind: 'unary' };
   'Tasks.Delete': { request: DeleteTaskRequest; response: TaskDeleteResponse; kind: 'unary' };
