@@ -21,7 +21,7 @@ export interface LayerOf {
 /** A payload as cosign writes it before version 3, and its signature. */
 export function simpleLayer(
   key: KeyObject,
-  about: { digest: string; repository?: string; type?: string; hash?: string | null },
+  about: { digest: string; repository?: string; type?: string; hash?: string },
 ): LayerOf {
   const { digest, repository = 'example.com/any', type = 'cosign container image signature', hash = 'sha256' } = about;
   const identity = { 'docker-reference': repository };
@@ -32,10 +32,7 @@ export function simpleLayer(
 }
 
 /** A bundle as cosign 3 writes it. */
-export function bundleLayer(
-  key: KeyObject,
-  about: { digest: string; predicateType?: string; hash?: string | null },
-): LayerOf {
+export function bundleLayer(key: KeyObject, about: { digest: string; predicateType?: string; hash?: string }): LayerOf {
   const { digest, predicateType = 'https://sigstore.dev/cosign/sign/v1', hash = 'sha256' } = about;
   const subject = [{ digest: { sha256: digest.replace('sha256:', '') }, annotations: {} }];
   const statement = { _type: 'https://in-toto.io/Statement/v1', subject, predicateType, predicate: {} };

@@ -13,7 +13,11 @@ const curveHashes: Readonly<Record<string, readonly string[]>> = {
   secp521r1: ['sha512', 'sha256'],
 };
 
-/** The keys as cosign makes and takes them: ECDSA on P-256, P-384 and P-521, RSA (PKCS #1 v1.5), Ed25519. @throws InfrastructureError for any other */
+/**
+ * The keys as cosign makes and takes them: ECDSA on P-256, P-384 and P-521, RSA (PKCS #1 v1.5). Not Ed25519, with which cosign signs a hash
+ * (Ed25519ph), and Node verifies none such.
+ * @throws InfrastructureError for any other
+ */
 export function readVerifiers(keys: readonly KeyFile[]): readonly Verify[] {
   return keys.map(verifierOf);
 }
@@ -23,7 +27,7 @@ function verifierOf({ path, pem }: KeyFile): Verify {
     new InfrastructureError(`${path} is no key that signatures can be checked with: ${why}`, {
       cause,
       reason: 'signature_key',
-      hint: 'Name the public key, such as cosign.pub.',
+      hint: 'Name a public key of cosign: ECDSA (as cosign makes them) or RSA.',
     });
   const text = pem.toString('latin1');
   if (!/^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----/.test(text)) throw unusable('it is no public key in PEM');
@@ -40,8 +44,7 @@ function verifierOf({ path, pem }: KeyFile): Verify {
   return (data, signature) => hashes.some((hash) => verify(hash, data, key, signature));
 }
 
-function hashesOf(kind: string | undefined, curve: string): readonly (string | null)[] | undefined {
+function hashesOf(kind: string | undefined, curve: string): readonly string[] | undefined {
   if (kind === 'ec') return Object.hasOwn(curveHashes, curve) ? curveHashes[curve] : undefined;
-  if (kind === 'rsa') return ['sha256'];
-  return kind === 'ed25519' ? [null] : undefined;
+  return kind === 'rsa' ? ['sha256'] : undefined;
 }

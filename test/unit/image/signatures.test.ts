@@ -117,7 +117,6 @@ describe('an image counts as signed', () => {
       [generateKeyPairSync('ec', { namedCurve: 'P-384' }), 'sha256'],
       [generateKeyPairSync('ec', { namedCurve: 'P-521' }), 'sha512'],
       [generateKeyPairSync('rsa', { modulusLength: 2048 }), 'sha256'],
-      [generateKeyPairSync('ed25519'), null],
     ] as const;
     for (const [{ privateKey, publicKey }, hash] of pairs) {
       const keys = [await writeKey('kind.pub', publicKey)];
@@ -328,8 +327,8 @@ describe('a key', () => {
     ['is private', ours.privateKey.export({ type: 'pkcs8', format: 'pem' }), 'no public key in PEM'],
     [
       'is of another kind',
-      generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'pem' }),
-      'its kind is x25519',
+      generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }),
+      'its kind is ed25519',
     ],
     [
       'is weak',
