@@ -13,11 +13,11 @@ export interface FoundKey {
 export async function configuredKey(server: string, settings: EcrSettings): Promise<FoundKey | undefined> {
   const { accessKeyId, secretFile, sessionTokenFile } = settings;
   if (accessKeyId === undefined || secretFile === undefined) return undefined;
-  const secretAccessKey = await readSecretFile(secretFile, `the file of the AWS secret for ${server},`);
+  const secretAccessKey = await readSecretFile(secretFile, 'the file of the AWS secret');
   const sessionToken =
     sessionTokenFile === undefined
       ? undefined
-      : await readSecretFile(sessionTokenFile, `the file of the AWS session token for ${server},`);
+      : await readSecretFile(sessionTokenFile, 'the file of the AWS session token');
   const key = { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
   return { key, origin: `images.credentials for ${server}` };
 }

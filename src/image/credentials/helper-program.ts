@@ -52,7 +52,8 @@ async function findHelper(name: string, searchPath: string): Promise<string> {
     );
     if (found) return program;
   }
-  throw failure(name, `is not there: no docker-credential-${name} in PATH`);
+  const hint = 'Install it in a folder of PATH, or take it out of the Docker configuration.';
+  throw failure(name, `is not there: no docker-credential-${name} in PATH`, hint);
 }
 
 async function run(
@@ -129,9 +130,9 @@ function wordsOf(output: string): string {
   return line === '' || /[{}"]|secret/i.test(line) ? '' : `: ${line}`;
 }
 
-function failure(name: string, what: string): InfrastructureError {
+function failure(name: string, what: string, hint?: string): InfrastructureError {
   return new InfrastructureError(`the credential helper ${name} ${what}`, {
     reason: 'credentials',
-    hint: 'Try it by hand: echo SERVER | docker-credential-NAME get, as the user who runs componentd.',
+    hint: hint ?? 'Try it as the user who runs componentd: echo REGISTRY | docker-credential-NAME get.',
   });
 }

@@ -18,7 +18,7 @@ export function operatorEntry(settings: CredentialSettings, query: CredentialQue
   return {
     server,
     secret: async () => {
-      const text = await readSecretFile(passwordFile, `the password file for ${server},`);
+      const text = await readSecretFile(passwordFile, 'the password file');
       const more = {
         origin: `the credentials for ${server} in images.credentials`,
         ...(tokenServer !== undefined && { tokenServer }),

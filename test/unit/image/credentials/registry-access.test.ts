@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openCredentials } from '../../../../src/image/credentials/sources.ts';
 import { parseReference } from '../../../../src/image/reference.ts';
 import { Registry } from '../../../../src/image/registry/registry.ts';
 import type { RegistrySecret } from '../../../../src/image/types.ts';
@@ -68,6 +69,19 @@ describe('a registry with a list of users', () => {
     ['an identity token', { kind: 'identity-token', token: 'x' } as const, 'registry_denied'],
   ])('takes %s for what it is', async (_what, secret, outcome) => {
     expect(await ask(registry.host, { secret })).toEqual([outcome]);
+  });
+
+  test.each(['', '/private'])('takes what skopeo, as podman, noted at its login%s', async (path) => {
+    const file = join(folder, `auth${path.replace('/', '-')}.json`);
+    const options = ['--authfile', file, '--tls-verify=false', '--username', password.username, '--password-stdin'];
+    const login = run('skopeo', ['login', ...options, registry.host + path]);
+    login.child.stdin?.end(password.password);
+    await login;
+    const source = openCredentials({ dockerConfig: file, searchPath: '', environment: {} });
+    const query = { host: registry.host, repository: 'private/x', signal: new AbortController().signal };
+    const secret = await source.find(query);
+    expect(await ask(registry.host, { secret })).toEqual(['image_not_found']);
+    expect(await source.find({ ...query, repository: 'public/x' })).toEqual(path === '' ? secret : undefined);
   });
 });
 
