@@ -25,6 +25,7 @@ export interface Config {
   readonly runtimes: Readonly<Record<string, RuntimeSettings>>;
   /** How many containers are created at the same time, by all processes of this machine on the same containerd. */
   readonly concurrentCreates: number;
+  /** Processes and threads of a container. */
   readonly pidsLimit: number;
   /** What a container may have at most, and the limits of the project. */
   readonly limits: LimitSettings;
@@ -91,6 +92,9 @@ const defaults: Omit<
   maxInputTableBytes: 100_000_000_000,
 };
 
+/** Defaults of the policy `hardened`. */
+const hardened: Partial<typeof defaults> = { pidsLimit: 512 };
+
 /**
  * Flags win over the environment (`CONTAINERD_ADDRESS`, `COMPONENTD_PROJECT`, `COMPONENTD_STATE_DIR`, `COMPONENTD_RUNTIME`), that
  * over the file (`COMPONENTD_CONFIG`, else `/etc/componentd/config.json` if it exists), that over the defaults.
@@ -100,6 +104,7 @@ export function loadConfig(flags: Flags, environment: Environment = process.env)
   const fromFile = readConfigFile(environment.COMPONENTD_CONFIG);
   const given = {
     ...defaults,
+    ...(fromFile.policy === 'hardened' && hardened),
     ...fromFile,
     ...defined({
       address: environment.CONTAINERD_ADDRESS,

@@ -53,6 +53,14 @@ test('a file that cannot be read is for the operator', () => {
   expect(hint).toContain('COMPONENTD_CONFIG');
 });
 
+test.each([
+  ['{}', 4096],
+  ['{"policy":"hardened"}', 512],
+  ['{"pidsLimit":700,"policy":"hardened"}', 700],
+])('with %s a container has at most %i processes', async (content, pidsLimit) => {
+  expect(loadConfig({}, { COMPONENTD_CONFIG: await written('pids.json', content) })).toMatchObject({ pidsLimit });
+});
+
 test('limits of the operator are read as they are', async () => {
   const limits = {
     memory: '4g',
