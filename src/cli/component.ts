@@ -43,8 +43,9 @@ async function add(file: string, { config, json }: Session): Promise<void> {
   const { content, source } = await readInput(file);
   const id = readId(() => parseDefinition(content, `component definition ${source}`).id);
   await withProject(config, async ({ storage }) => {
-    const { catalogue, secrets } = storage.partsFor({ on: 'components', to: 'write' });
-    addComponent(catalogue, secrets, id, content);
+    storage.change({ on: 'components', to: 'write' }, ({ catalogue, secrets }) =>
+      addComponent(catalogue, secrets, id, content),
+    );
   });
   if (json) printJson({ type: 'result', component: id });
   else print(`added ${shown(id)}`);

@@ -49,13 +49,11 @@ export async function set(
   const { content, source } = await readInput(file);
   const read = await readConfiguration(content, source);
   await withProject(session.config, async ({ storage }) => {
-    const { catalogue, secrets, token } = storage.partsFor(toWrite);
-    const change = { ...read, ...labels, changeDescription: message ?? '', author: token.description };
-    tell(
-      key,
+    const change = { ...read, ...labels, changeDescription: message ?? '', author: storage.token.description };
+    const stored = storage.change(toWrite, ({ catalogue, secrets }) =>
       changeConfiguration(catalogue, secrets, key, () => change),
-      session,
     );
+    tell(key, stored, session);
     if (session.json || session.quiet || storage.refusal({ on: 'components', to: 'read' }) !== undefined) return;
     if ((await storage.component(key.component)) === undefined)
       print(`  warning: there is no component ${shown(key.component)} yet; see \`componentd component ls\``);
@@ -117,9 +115,11 @@ export async function rollback(
   session: Session,
 ): Promise<void> {
   await withProject(session.config, async ({ storage }) => {
-    const { catalogue, secrets, token } = storage.partsFor(toWrite);
-    const reason = { author: token.description, ...(message !== undefined && { changeDescription: message }) };
-    tell(key, rollBack(catalogue, secrets, key, { version, ...reason }), session);
+    const reason = { author: storage.token.description, ...(message !== undefined && { changeDescription: message }) };
+    const stored = storage.change(toWrite, ({ catalogue, secrets }) =>
+      rollBack(catalogue, secrets, key, { version, ...reason }),
+    );
+    tell(key, stored, session);
   });
 }
 
@@ -130,8 +130,10 @@ export async function copy(
   session: Session,
 ): Promise<void> {
   await withProject(session.config, async ({ storage }) => {
-    const { catalogue, secrets, token } = storage.partsFor(toWrite);
-    const copied = copyConfiguration(catalogue, secrets, key, { ...options, author: token.description });
+    const author = storage.token.description;
+    const copied = storage.change(toWrite, ({ catalogue, secrets }) =>
+      copyConfiguration(catalogue, secrets, key, { ...options, author }),
+    );
     tell({ component: key.component, id: options.to }, copied, session);
   });
 }
@@ -143,24 +145,22 @@ export async function setDisabled(
   session: Session,
 ): Promise<void> {
   await withProject(session.config, async ({ storage }) => {
-    const { catalogue, secrets, token } = storage.partsFor(toWrite);
-    existingConfiguration(catalogue, key);
     const changeDescription = message ?? (isDisabled ? 'disable' : 'enable');
-    const change = { isDisabled, changeDescription, author: token.description };
-    tell(
-      key,
-      changeConfiguration(catalogue, secrets, key, () => change),
-      session,
-    );
+    const change = { isDisabled, changeDescription, author: storage.token.description };
+    const stored = storage.change(toWrite, ({ catalogue, secrets }) => {
+      existingConfiguration(catalogue, key);
+      return changeConfiguration(catalogue, secrets, key, () => change);
+    });
+    tell(key, stored, session);
   });
 }
 
 /** Puts a configuration into the trash, or removes it for good. */
 export async function remove(key: ConfigurationKey, isForGood: boolean, { config, json }: Session): Promise<void> {
   await withProject(config, async ({ storage }) => {
-    const { catalogue } = storage.partsFor(toWrite);
-    if (isForGood) purgeConfiguration(catalogue, key);
-    else trashConfiguration(catalogue, key);
+    storage.change(toWrite, ({ catalogue }) =>
+      isForGood ? purgeConfiguration(catalogue, key) : trashConfiguration(catalogue, key),
+    );
     const about = `configuration ${shown(key.id)} of ${shown(key.component)}`;
     if (json) printJson({ type: 'result', component: key.component, config: key.id, isPurged: isForGood });
     else if (isForGood) print(`removed ${about} for good`);
@@ -171,9 +171,10 @@ export async function remove(key: ConfigurationKey, isForGood: boolean, { config
 /** Takes a configuration out of the trash. */
 export async function restore(key: ConfigurationKey, session: Session): Promise<void> {
   await withProject(session.config, async ({ storage }) => {
-    const { catalogue } = storage.partsFor(toWrite);
-    restoreConfiguration(catalogue, key);
-    const { version } = existingConfiguration(catalogue, key);
+    const { version } = storage.change(toWrite, ({ catalogue }) => {
+      restoreConfiguration(catalogue, key);
+      return existingConfiguration(catalogue, key);
+    });
     if (session.json) printJson({ type: 'result', component: key.component, config: key.id, version });
     else print(`restored configuration ${shown(key.id)} of ${shown(key.component)}`);
   });

@@ -129,17 +129,13 @@ async function change(
   make: (before: ConfigurationDetail) => readonly RowInput[],
 ): Promise<void> {
   await withProject(config, async ({ storage }) => {
-    const { catalogue, secrets, token } = storage.partsFor({ on: 'configurations', to: 'write' });
-    const stored = changeConfiguration(catalogue, secrets, key, () => {
+    const author = storage.token.description;
+    const stored = storage.change({ on: 'configurations', to: 'write' }, ({ catalogue, secrets }) => {
       const before = existingConfiguration(catalogue, key);
       const rows = make(before);
-      if (source !== undefined)
-        validate(
-          before.configuration,
-          rows.find(({ id }) => id === key.row),
-          source,
-        );
-      return { rows, changeDescription: message, author: token.description };
+      const changed = rows.find(({ id }) => id === key.row);
+      if (source !== undefined) validate(before.configuration, changed, source);
+      return changeConfiguration(catalogue, secrets, key, () => ({ rows, changeDescription: message, author }));
     });
     if (json)
       printJson({ type: 'result', component: key.component, config: key.id, row: key.row, version: stored.version });

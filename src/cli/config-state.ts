@@ -82,8 +82,9 @@ async function replace(key: StateKey, text: string, { config, json }: Session): 
   const { print, shown } = await import('./output.ts');
   const { safeJson } = await import('../sinks/format.ts');
   await withProject(config, async ({ storage }) => {
-    const { catalogue, secrets } = storage.partsFor({ on: 'configurations', to: 'run' });
-    const before = replaceState(catalogue, secrets, key, text);
+    const before = storage.change({ on: 'configurations', to: 'run' }, ({ catalogue, secrets }) =>
+      replaceState(catalogue, secrets, key, text),
+    );
     if (json) return print(safeJson(stringifyJson(resultOf(key, ['before', parseJson(before)]))));
     const row = key.row === undefined ? '' : `row ${shown(key.row)} of `;
     print(`replaced the state of ${row}configuration ${shown(key.id)} of ${shown(key.component)}`);

@@ -104,8 +104,9 @@ export class Catalogue {
     return this.#transaction('BEGIN', work);
   }
 
-  /** Runs the work alone among all writers: all of it is written, or nothing. */
+  /** Runs the work alone among all writers: all of it is written, or nothing. Inside of another such work it is a part of that. */
   write<T>(work: () => T): T {
+    if (this.#database.isTransaction) return work();
     return this.#transaction('BEGIN IMMEDIATE', work);
   }
 

@@ -54,6 +54,14 @@ export class LocalStorage implements Storage, AsyncDisposable {
   }
 
   /**
+   * Changes something in one transaction, with a right that holds for the whole of it: a token that was revoked a moment ago changes nothing.
+   * @throws UserError naming the token and the right that is missing
+   */
+  change<T>(need: Need, work: (parts: ProjectParts) => T): T {
+    return this.parts.catalogue.write(() => work(this.partsFor(need)));
+  }
+
+  /**
    * The same project with the rights of another token: of any for the project's own, else of one that came from this one. They share what is
    * open, and only the first one is closed. `known` is a token that was valid once: of one that was revoked since, every call says so.
    * @throws UserError when there is no such token, or not for this one

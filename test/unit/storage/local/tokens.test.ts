@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { UserError } from '../../../../src/base/errors.ts';
 import { collect } from '../../../../src/storage/local/collect.ts';
+import { existingConfiguration } from '../../../../src/storage/local/configuration-store.ts';
+import { changeConfiguration } from '../../../../src/storage/local/configurations.ts';
 import { holderOf, tokenOf } from '../../../../src/storage/local/holder.ts';
 import { importFile, importTable } from '../../../../src/storage/local/imports.ts';
 import { initProject } from '../../../../src/storage/local/init.ts';
 import type { LocalStorage } from '../../../../src/storage/local/local-storage.ts';
 import { openLocalStorage } from '../../../../src/storage/local/open.ts';
+import type { ProjectParts } from '../../../../src/storage/local/parts.ts';
 import { keepNext, projectToken, resetProjectToken, takeNext } from '../../../../src/storage/local/project-token.ts';
 import { noRights, type Rights } from '../../../../src/storage/local/rights.ts';
 import { tableIds } from '../../../../src/storage/local/tables.ts';
@@ -148,6 +152,30 @@ describe('rights', () => {
     expect(await admin.table('in.c-a.t')).toMatchObject({ rowsCount: 1 });
     await storage.discard('c1');
     await storage.revokeJobTokens('job');
+  });
+
+  test('to configurations are asked in the transaction that changes one', () => {
+    const { id, storage } = made({ configurations: 'write' });
+    const key = { component: 'acme.ex', id: '1' };
+    const store = ({ catalogue, secrets }: ProjectParts, name: string) =>
+      changeConfiguration(catalogue, secrets, key, () => ({ name }));
+    const need = { on: 'configurations', to: 'write' } as const;
+    const change = (name: string, more: (parts: ProjectParts) => void = () => undefined) =>
+      storage.change(need, (parts) => {
+        store(parts, name);
+        more(parts);
+      });
+    change('first');
+    // Whatever ends the work takes all of it back, the inner transaction too.
+    const failing = () =>
+      change('second', () => {
+        throw new UserError('no');
+      });
+    expect(failing).toThrow('no');
+    expect(() => change('third', ({ guard }) => guard.require({ on: 'tokens', to: 'manage' }))).toThrow('may not');
+    drop(admin, id);
+    expect(() => change('fourth')).toThrow('was revoked');
+    expect(existingConfiguration(admin.parts.catalogue, key)).toMatchObject({ name: 'first', version: '1' });
   });
 
   test('to own files leave those of others unseen', async () => {
