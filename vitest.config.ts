@@ -11,6 +11,7 @@ const once = [
   'test/contract/image/signatures.test.ts',
   'test/contract/image/hostile-registry.test.ts',
   'test/contract/image/refusals.test.ts',
+  'test/contract/image/hostile-config.test.ts',
   'test/contract/image/{https,tls}.test.ts',
   ...[
     'build',
