@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Problem, throwProblems, UserError } from './errors.ts';
 import type { Json } from './json.ts';
 import { keyBytes } from './keyfile.ts';
@@ -29,6 +29,8 @@ export interface Cipher {
   encryptTree(json: Json, scope: SecretScope): Json;
   /** Reverses `encryptTree`. @throws UserError with one problem per value that does not open, each with its dotted path below `path`. */
   decryptTree(json: Json, ids: SecretIds, path?: string): Json;
+  /** The same for the same text, as long as the key is the same; tells nothing of the text to who has not the key. */
+  mark(text: string): string;
 }
 
 /** `retired` keys still decrypt and never encrypt. */
@@ -129,6 +131,7 @@ export function createCipher(key: Buffer, retired: readonly Buffer[] = []): Ciph
       throwProblems('secrets cannot be decrypted', problems);
       return tree;
     },
+    mark: (text) => createHmac('sha256', current.secret).update('componentd mark\n').update(text).digest('hex'),
   } satisfies Cipher);
 }
 

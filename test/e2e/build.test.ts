@@ -146,19 +146,19 @@ describe('a component of commands', () => {
   });
 
   test('is built without any network, and within its limits', async () => {
-    const here = await site({ images: { build: { seconds: 20, disk: '400m', memory: '256m' } } });
+    const here = await site({ images: { build: { disk: '400m', memory: '256m' } } });
     const alone = 'for file in /sys/class/net/* /proc/net/dev; do cat $file; done 2>/dev/null | grep -c : >/home/count';
     await defineCommands(here, { network: 'none', commands: [alone], parameters: [], entry_point: 'cat /home/count' });
     const built = await run(here, {});
     expect(built.code, built.stdout + built.stderr).toBe(0);
     expect(said(built, 'log')).toEqual(['1']);
-    const ending = async (command: string): Promise<unknown> => {
-      await defineCommands(here, { network: 'none', commands: [command], parameters: [] });
-      const { code, result } = await run(here, {});
+    const ending = async (command: string, place = here): Promise<unknown> => {
+      await defineCommands(place, { network: 'none', commands: [command], parameters: [] });
+      const { code, result } = await run(place, {});
       return [code, result.outcome];
     };
     expect(await ending('dd if=/dev/zero of=/home/much bs=1M count=600; sleep 60')).toEqual([1, 'quota']);
-    expect(await ending('sleep 60')).toEqual([1, 'timeout']);
+    expect(await ending('sleep 60', await site({ images: { build: { seconds: 3 } } }))).toEqual([1, 'timeout']);
     expect(await ending('head -c 600m /dev/zero | tail')).toEqual([1, 'oom']);
   });
 });

@@ -37,7 +37,7 @@ export interface BuildRequest {
   readonly component: string;
   readonly recipe: Recipe;
   readonly secrets: BuildSecrets;
-  /** What stands for the secrets in the decision whether an image was built of the same things: changes with them, and tells nothing of them. */
+  /** Stands for the secret files where it is decided whether an image was built of the same things; tells nothing of them. */
   readonly secretsMark: string;
   /** For base images: digest only for the one of a {@link CommandRecipe}. */
   readonly base: Pick<ImageRequest, 'policy' | 'digest' | 'credentials'>;

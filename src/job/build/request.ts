@@ -25,8 +25,3 @@ export function openSecrets({ secrets }: BuildPlan, cipher: Cipher, ids: SecretI
     files: Object.fromEntries(files.map(({ id, text }) => [id, fillIn(text, known)])),
   };
 }
-
-/** Changes with the secrets' ciphertexts and with what is made of them, and with nothing else. */
-export function markOf({ secrets: { files, values } }: BuildPlan): string {
-  return JSON.stringify([files, values]);
-}

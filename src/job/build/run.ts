@@ -7,7 +7,7 @@ import { jobFormat } from '../format.ts';
 import { imageRequest } from '../image-request.ts';
 import { folderLabel, formatLabel, jobLabel } from '../labels.ts';
 import type { ImagePlan } from '../types.ts';
-import { markOf, openSecrets } from './request.ts';
+import { openSecrets } from './request.ts';
 import type { BuildPlan } from './types.ts';
 
 /** An image of the plan that is built. */
@@ -29,7 +29,7 @@ export async function buildImage(image: BuiltImagePlan, context: JobContext): Pr
     component,
     recipe: build.recipe,
     secrets,
-    secretsMark: markOf(build),
+    secretsMark: cipher.mark(JSON.stringify(secrets.files)),
     base,
     workshop: {
       id: await nextId(index, context),
