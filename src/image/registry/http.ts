@@ -128,23 +128,43 @@ export interface BodyBounds {
   readonly signal: AbortSignal;
 }
 
-/** The whole body, or `undefined` when it is longer than `limit` bytes. @throws as {@link readBody} does */
+/**
+ * The whole body, or `undefined` when it is longer than `limit` bytes. However small its pieces are, they take no more memory than twice that.
+ * @throws Transient when the connection breaks or the time is over, or the signal's reason
+ */
 export async function readWhole(
-  response: HttpResponse,
+  { url, body }: HttpResponse,
   { limit, timeoutMs, signal }: BodyBounds,
 ): Promise<Buffer | undefined> {
-  // One buffer, since a body may come byte by byte, and each piece would keep more than itself.
-  let bytes = Buffer.alloc(Math.min(limit, 64 * 1024));
-  const end = performance.now() + timeoutMs;
+  let whole = Buffer.allocUnsafe(Math.min(limit, 16_384));
   let size = 0;
-  for await (const chunk of readBody(response, signal)) {
-    if (size + chunk.length > limit) return undefined;
-    if (performance.now() > end) throw new Transient(`${response.url.host} did not finish its answer in time`);
-    if (size + chunk.length > bytes.length) bytes = Buffer.concat([bytes], Math.min(limit, 2 * (size + chunk.length)));
-    chunk.copy(bytes, size);
-    size += chunk.length;
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer | undefined>();
+  const late = setTimeout(
+    () => body.destroy(new Transient(`${url.host} did not finish its answer in time`)),
+    timeoutMs,
+  );
+  // An iterator would keep a body of single bytes in as many objects.
+  body.on('data', (chunk: Buffer) => {
+    if (size + chunk.length > limit) return resolve(undefined);
+    if (size + chunk.length > whole.length) {
+      const larger = Buffer.allocUnsafe(Math.min(limit, Math.max(2 * whole.length, size + chunk.length)));
+      whole.copy(larger, 0, 0, size);
+      whole = larger;
+    }
+    size += chunk.copy(whole, size);
+  });
+  body.once('end', () => resolve(whole.subarray(0, size)));
+  body.once('close', () => reject(new Transient(`${url.host} ended its answer too early`)));
+  body.on('error', reject);
+  try {
+    return await promise;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asTransient(url, error);
+  } finally {
+    clearTimeout(late);
+    body.destroy();
   }
-  return bytes.subarray(0, size);
 }
 
 /** Lets go of an answer whose body nobody wants; a short one is drained so that its connection can be used again. */
