@@ -70,6 +70,9 @@ function ecrPlace({ host }: CredentialQuery, { region, endpoint }: EcrSettings, 
       'Name the region of the registry: repository.region of the definition, or "region" in images.credentials.';
     return isOfJob ? new UserError(message, { reason, hint }) : new InfrastructureError(message, { reason, hint });
   };
+  // It becomes a part of a host's name.
+  if (region !== undefined && !/^[a-z]{2,}(?:-[a-z0-9]+)+$/.test(region))
+    throw wrong(`cannot be in ${JSON.stringify(region.slice(0, 40))}, which is no AWS region`, 'aws_wrong_region');
   if (named !== undefined && region !== undefined && region !== named.region)
     throw wrong(`is in ${named.region}, not in ${region}`, 'aws_wrong_region');
   const where = region ?? named?.region;

@@ -204,8 +204,10 @@ describe('the access key', () => {
   test('of a definition is refused for another region than that of the registry, before anybody is asked', async () => {
     const wrong = open().find({ ...query, given: { ...given, region: 'us-east-1' } });
     await expect(wrong).rejects.toMatchObject({ class: 'user', reason: 'aws_wrong_region' });
-    const unknown = open().find({ ...query, host: 'registry.example', given });
-    await expect(unknown).rejects.toMatchObject({ class: 'user', reason: 'aws_wrong_region' });
+    for (const more of [{}, { region: 'evil.example/#' }, { region: '' }, { region: 'eu-central-1.evil.example' }]) {
+      const unknown = open().find({ ...query, host: 'registry.example', given: { ...given, ...more } });
+      await expect(unknown).rejects.toMatchObject({ class: 'user', reason: 'aws_wrong_region' });
+    }
     expect(ecr.refusals).toEqual([]);
   });
 
