@@ -7,7 +7,7 @@ export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const payloadType = 'application/vnd.in-toto+json';
 const statementTypes: readonly unknown[] = ['https://in-toto.io/Statement/v1', 'https://in-toto.io/Statement/v0.1'];
 /** Of a signature; an attestation of other things with the same key says nothing about whether the image may run. */
-const predicateType = 'https://sigstore.dev/cosign/sign/v1';
+export const predicateType = 'https://sigstore.dev/cosign/sign/v1';
 const mostSignatures = 10;
 const mostSubjects = 100;
 

@@ -4,7 +4,7 @@ import { type Document, invalid, isObject, own, parseDocument } from '../documen
 import { maxManifestBytes, parseManifest } from '../manifest.ts';
 import { isDigest } from '../reference.ts';
 import type { Registry } from '../registry/registry.ts';
-import { bundled, bundleType } from './bundle.ts';
+import { bundled, bundleType, predicateType } from './bundle.ts';
 import { simpleSigning, simpleSigningType } from './simple-signing.ts';
 import type { Candidate } from './types.ts';
 
@@ -15,26 +15,23 @@ const indexType = 'application/vnd.oci.image.index.v1+json';
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 /** As cosign keeps them, and as the types of its manifests and layers say. */
 const mostBytes: Readonly<Record<string, number>> = { [simpleSigningType]: 64 * 1024, [bundleType]: 512 * 1024 };
-const mostCandidates = 32;
+/** An attestation says of itself that it is one; one that lies is found out later. */
+const predicateAnnotation = 'dev.sigstore.bundle.predicateType';
+const mostRequests = 64;
 const mostMs = 60_000;
 
 /**
  * What may be signatures of an image, and why something in their place is none. Looks where cosign 3 puts them (referrers of the image, OCI
  * distribution-spec 1.1, by their API or else their tag `sha256-…`) and where earlier versions do (tag `sha256-….sig`).
- * @throws InfrastructureError at the end when one place could not be looked at, or when it takes longer than a minute
+ * Nothing more is asked after 64 questions or a minute.
+ * @throws InfrastructureError at the end when one place could not be looked at
  */
-export async function* candidatesOf(source: SignatureSource, digest: string): AsyncGenerator<Candidate | string> {
-  const end = performance.now() + mostMs;
+export async function* candidatesOf(registry: SignatureSource, digest: string): AsyncGenerator<Candidate | string> {
   const failures: InfrastructureError[] = [];
-  let count = 0;
-  for (const look of [referrersOf, taggedOf]) {
+  const source = bounded(registry);
+  for (const look of [taggedOf, referrersOf]) {
     try {
       for await (const layer of look(source, digest)) {
-        count += 1;
-        if (count > mostCandidates)
-          return yield `there are more than ${mostCandidates}, and the others are not looked at`;
-        if (performance.now() > end)
-          throw new InfrastructureError('the registry takes too long to hand out signatures');
         yield typeof layer === 'string' ? layer : await readLayer(source, layer);
       }
     } catch (error) {
@@ -43,6 +40,21 @@ export async function* candidatesOf(source: SignatureSource, digest: string): As
     }
   }
   if (failures[0] !== undefined) throw failures[0];
+}
+
+/** Whoever can push to a repository can put very much beside an image. */
+function bounded(source: SignatureSource): SignatureSource {
+  const end = performance.now() + mostMs;
+  let count = 0;
+  const ask = (): SignatureSource => {
+    count += 1;
+    if (count <= mostRequests && performance.now() < end) return source;
+    throw invalid('what lies beside the image', 'it is too much to look at all of it');
+  };
+  return {
+    find: async (path, accept) => ask().find(path, accept),
+    blob: async (digest, offset) => ask().blob(digest, offset),
+  };
 }
 
 interface Layer {
@@ -62,8 +74,9 @@ async function* referrersOf(source: SignatureSource, digest: string): AsyncGener
     return parsed.kind === 'index' ? parsed.manifests : [];
   });
   if (typeof found === 'string') return yield found;
-  for (const { digest: referrer, mediaType } of found) {
-    if (mediaType === manifestType) yield* layersOf(source, referrer);
+  for (const { digest: referrer, mediaType, annotations } of found) {
+    const isOther = (annotations[predicateAnnotation] ?? predicateType) !== predicateType;
+    if (mediaType === manifestType && !isOther) yield* layersOf(source, referrer);
   }
 }
 
