@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { InfrastructureError } from '../base/errors.ts';
+import { classify, InfrastructureError } from '../base/errors.ts';
 import { derivedId } from '../base/ids.ts';
 import type { Journal } from '../base/journal.ts';
 import type { ReadyImage } from '../image/types.ts';
@@ -7,6 +7,7 @@ import type { Container, ContainerRequest, Runtime } from '../runtime/types.ts';
 import type { JobContext } from './context.ts';
 import { createTmp, type DataDir, isReplaced } from './data-dir.ts';
 import { removeTree } from './directory.ts';
+import { ensureImageAgain } from './images.ts';
 import { folderLabel } from './labels.ts';
 import type { RowPlan, StagePlan } from './types.ts';
 
@@ -138,7 +139,7 @@ async function openContainer(wanted: Wanted, context: JobContext): Promise<Conta
   signal.throwIfAborted();
   const id = containerIdOf(wanted, journal);
   scope.own(containerName(stage), () => discardContainer(engine.runtime, id));
-  if (!context.resumed) return await engine.runtime.create(containerRequest(id, wanted, context));
+  if (!context.resumed) return await create(id, wanted, context);
   if (journal.find('transition', startingNote(wanted)) === undefined) {
     // It has done nothing yet, and a containerd that was restarted may be about to undo it: a new one is sure to be there.
     await discardContainer(engine.runtime, id);
@@ -156,7 +157,19 @@ async function createAgain(wanted: Wanted, context: JobContext): Promise<Contain
   await Promise.all([removeTree(logs.stdout), removeTree(logs.stderr)]);
   const id = await nextContainerId(wanted, journal);
   scope.own(containerName(stage), () => discardContainer(engine.runtime, id));
-  return await engine.runtime.create(containerRequest(id, wanted, context));
+  return await create(id, wanted, context);
+}
+
+/** An image that was removed while the job needs it is got once more. */
+async function create(id: string, wanted: Wanted, context: JobContext): Promise<Container> {
+  const { runtime } = context.engine;
+  try {
+    return await runtime.create(containerRequest(id, wanted, context));
+  } catch (error) {
+    if (classify(error).reason !== 'image-gone') throw error;
+  }
+  const image = await ensureImageAgain(wanted.stage.image, wanted.image, context);
+  return await runtime.create(containerRequest(id, { ...wanted, image }, context));
 }
 
 function goneContainer({ component }: StagePlan): InfrastructureError {

@@ -1,15 +1,14 @@
 import { classify, InfrastructureError } from '../base/errors.ts';
 import type { ReadyImage } from '../image/types.ts';
-import type { BuiltImagePlan } from './build/run.ts';
 import { cgroupOf } from './containers.ts';
 import type { JobContext } from './context.ts';
-import { imageRequest } from './image-request.ts';
+import { ensureImages } from './images.ts';
 import { finishLoads, saveStates } from './loads.ts';
 import { errorOf, explanationOf, failureResult, successResult } from './result.ts';
 import { runRow } from './row.ts';
 import type { CommitResult } from './storage.ts';
 import { openToken } from './token.ts';
-import type { ImagePlan, JobResult, RowOutcome } from './types.ts';
+import type { JobResult, RowOutcome } from './types.ts';
 
 /**
  * One job, from top to bottom. Every step goes through the journal: one that finished, in this process or in an earlier one, is not run
@@ -77,34 +76,4 @@ async function settleBackground({ background, emit }: JobContext): Promise<void>
   for (const failure of await background.settle()) {
     emit({ type: 'release-failed', what: 'work beside the job', message: classify(failure).message });
   }
-}
-
-/**
- * All images at once, and before any input is fetched: a wrong name costs nothing. The first one that fails ends the others, and each of
- * them has tidied up before the failure is told.
- */
-async function ensureImages(context: JobContext): Promise<readonly ReadyImage[]> {
-  context.emit({ type: 'phase', phase: 'images' });
-  const failed = new AbortController();
-  const signal = AbortSignal.any([context.signal, failed.signal]);
-  const works = context.plan.images.map((image, index) =>
-    image.build === undefined
-      ? ensureImage(image, { ...context, signal })
-      : buildImage({ ...image, build: image.build, index }, { ...context, signal }),
-  );
-  for (const work of works) work.catch((error: unknown) => failed.abort(error));
-  await Promise.allSettled(works);
-  failed.signal.throwIfAborted();
-  return await Promise.all(works);
-}
-
-/** Only who builds an image pays for what that takes. */
-async function buildImage(image: BuiltImagePlan, context: JobContext): Promise<ReadyImage> {
-  const builds = await import('./build/run.ts');
-  return await builds.buildImage(image, context);
-}
-
-async function ensureImage(image: ImagePlan, context: JobContext): Promise<ReadyImage> {
-  const { engine, emit, signal } = context;
-  return await engine.ensureImage(imageRequest(image, context), { emit, signal });
 }

@@ -2,7 +2,7 @@ import { chown, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InfrastructureError } from '../base/errors.ts';
 import { anyOfJson, specType } from '../containerd/any.ts';
-import { isAlreadyExists } from '../containerd/errors.ts';
+import { isAlreadyExists, isNotFound } from '../containerd/errors.ts';
 import { createSandbox } from '../containerd/sandbox.ts';
 import { prepareSnapshot } from '../containerd/snapshot.ts';
 import type { ResolvedUser } from '../image/user.ts';
@@ -121,13 +121,23 @@ async function createSnapshot({ engine, request, runtime }: Making): Promise<Roo
   const { client, snapshotter } = engine;
   const { id, image, labels } = request;
   const { features } = await engine.facts();
-  const prepared = prepareSnapshot(client, { snapshotter, key: id, parent: image.chainId, labels });
+  const prepared = prepareSnapshot(client, { snapshotter, key: id, parent: image.chainId, labels }).catch((error) => {
+    throw isNotFound(error) ? imageGone(image.name, error) : error;
+  });
   await settled([
     prepared,
     // Keeps the exit status of a task that ends while containerd is down.
     features.hasSandboxStore ? createSandbox(client, { id, runtime: runtime.name, labels }) : undefined,
   ]);
   return throwaway((await prepared).mounts);
+}
+
+function imageGone(name: string, cause: unknown): InfrastructureError {
+  return new InfrastructureError(`the layers of ${name} were removed since it was found ready`, {
+    cause,
+    reason: 'image-gone',
+    hint: 'Pull or import the image again.',
+  });
 }
 
 async function attachNetwork({ engine, request }: Making): Promise<Attached | undefined> {
