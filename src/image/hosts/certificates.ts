@@ -11,8 +11,7 @@ export interface CertificateFiles {
 
 const maxBytes = 1024 * 1024;
 const maxFiles = 100;
-const pemCertificate =
-  /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** Reads what a connection to one host is made with. `complain` gets to know everything that cannot be used, with the key that names it. */
 export async function readCertificates(

@@ -120,6 +120,18 @@ describe('the first host that can', () => {
     expect(warnings()).toHaveLength(2);
   });
 
+  it.each([
+    ['/proxy/hub', '', '/proxy/hub/v2/fake/x/manifests/1'],
+    ['/proxy/hub/', 'override_path = true', '/proxy/hub/fake/x/manifests/1'],
+    ['/', 'override_path = true', '/fake/x/manifests/1'],
+    ['/a/v2/', '', '/a/v2/fake/x/manifests/1'],
+  ])('has its API below %s (%s)', async (root, more, path) => {
+    await writeFile(join(directory, domain, 'hosts.toml'), `server = "http://${hosts[0].host}${root}"\n${more}\n`);
+    using registry = open();
+    await registry.resolve();
+    expect(hosts[0].seen).toMatchObject([{ path }]);
+  });
+
   it('may resolve a tag only where it says so; content comes from any', async () => {
     await configure('capabilities = ["pull"]', 'capabilities = ["push"]');
     using registry = open();
