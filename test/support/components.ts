@@ -21,6 +21,9 @@ export function shell(script: string, more: object = {}): object {
   return { script: Buffer.from(script).toString('base64'), ...more };
 }
 
+/** Part of a script: waits until the test says `site.letGo(job)`. */
+export const untilLetGo = 'while [ ! -e out/go ]; do usleep 20000; done; rm -f out/go';
+
 /** A busybox with all its applets in `/bin`. */
 export async function busyboxLayer(): Promise<LayerSpec> {
   const { stdout } = await promisify(execFile)('/bin/busybox', ['--list']);

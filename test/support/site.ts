@@ -46,6 +46,8 @@ export interface Site {
   script(script: string, more?: object, options?: Given): Promise<JobRun>;
   /** What a job told, from its record. */
   events(job: string): Promise<readonly Line[]>;
+  /** Ends the waiting of `untilLetGo` in the first row of a job. */
+  letGo(job: string): Promise<void>;
   /** The one job of the state directory. */
   onlyJob(): Promise<string>;
   file(name: string, content: string | Uint8Array): Promise<string>;
@@ -209,6 +211,7 @@ async function openSite(tenant: string, settings: SiteSettings, template?: strin
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Line);
     },
+    letGo: (id) => writeFile(join(stateDir, 'jobs', id, 'row-0/data/out/go'), ''),
     onlyJob: async () => {
       // A folder that is still being made has a dot in front.
       const [only, ...others] = (await jobs()).filter((name) => !name.startsWith('.'));
