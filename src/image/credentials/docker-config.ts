@@ -64,7 +64,12 @@ function entrySecret(
 ): (() => RegistrySecret) | undefined {
   const { registrytoken, identitytoken, auth, username, password } = entry;
   const origin = `the credentials for ${server} in ${path}`;
-  if (isText(registrytoken)) return () => ({ kind: 'registry-token', token: registrytoken, origin });
+  if (isText(registrytoken)) {
+    return () => {
+      if (/^[\x21-\x7e]+$/.test(registrytoken)) return { kind: 'registry-token', token: registrytoken, origin };
+      throw unusable(path, `has a "registrytoken" for ${server} with characters that no token has`);
+    };
+  }
   if (isText(identitytoken)) return () => ({ kind: 'identity-token', token: identitytoken, origin });
   if (isText(username) && isText(password)) return () => ({ kind: 'password', username, password, origin });
   if (!isText(auth)) return undefined;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CredentialSettings, EcrSettings } from '../../base/credential-settings.ts';
 import { InfrastructureError, UserError } from '../../base/errors.ts';
-import type { CredentialQuery, CredentialSource, RegistrySecret } from '../types.ts';
+import type { AwsKey, CredentialQuery, CredentialSource, RegistrySecret } from '../types.ts';
 import { configuredKey, environmentKey, type FoundKey } from './aws-key.ts';
 import { dockerSecret } from './docker-config.ts';
 import { EcrPasswords } from './ecr-passwords.ts';
@@ -33,7 +33,7 @@ export function openCredentials({
   const passwords = new EcrPasswords();
   const docker = dockerConfig ?? presentFile(environment.DOCKER_CONFIG);
   const fromEcr = (query: CredentialQuery, found: FoundKey & { readonly isOfJob: boolean }, more: EcrSettings) =>
-    passwords.find({ ...found, ...ecrPlace(query, more, found.isOfJob) }, query.signal);
+    passwords.find({ ...found, ...ecrPlace(query, more, found.isOfJob), key: checkedKey(found) }, query.signal);
 
   return {
     find: async (query): Promise<RegistrySecret | undefined> => {
@@ -81,6 +81,14 @@ function ecrPlace({ host }: CredentialQuery, { region, endpoint }: EcrSettings, 
     region: where,
     endpoint: endpoint === undefined ? (named?.endpoint ?? ecrEndpoint(where)) : new URL(endpoint),
   };
+}
+
+/** Both are sent as they are; what was copied with more than the key is told before AWS tells nothing of use. */
+function checkedKey({ key, origin, isOfJob }: FoundKey & { readonly isOfJob: boolean }): AwsKey {
+  if (/^\w{1,128}$/.test(key.accessKeyId) && /^[\x21-\x7e]*$/.test(key.sessionToken ?? '')) return key;
+  const message = `the AWS access key of ${origin} has characters that no key has`;
+  const options = { reason: 'aws_unknown_key', hint: 'Write the id of the key, and nothing else.' };
+  throw isOfJob ? new UserError(message, options) : new InfrastructureError(message, options);
 }
 
 /** Whoever says where Docker keeps its configuration need not have one there. */

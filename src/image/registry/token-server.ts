@@ -1,5 +1,6 @@
 import { InfrastructureError } from '../../base/errors.ts';
 import type { RegistrySecret } from '../types.ts';
+import { retryAfter } from './answer.ts';
 import type { Challenge } from './challenge.ts';
 import { discard, type HttpResponse, readWhole } from './http.ts';
 import { realmProblem } from './realm.ts';
@@ -48,7 +49,11 @@ export async function fetchToken(question: TokenQuestion): Promise<Token | undef
   const { status } = response;
   if (status >= 500 || status === 429 || status === 408) {
     discard(response);
-    throw new Transient(`the token server ${url.host} answered ${status}`);
+    const retryAfterMs = retryAfter(response);
+    throw new Transient(
+      `the token server ${url.host} answered ${status}`,
+      retryAfterMs === undefined ? {} : { retryAfterMs },
+    );
   }
   // A token that is not accepted is an invalid grant, which is a 400 (RFC 6749, section 5.2).
   const isRefused = status === 401 || status === 403 || (status === 400 && secret?.kind === 'identity-token');

@@ -109,6 +109,8 @@ describe('auths', () => {
     const broken = { auths: { 'quay.io': { auth: 'canary' }, 'ghcr.io': { auth } } };
     expect(await find(broken, { host: 'ghcr.io' })).toEqual(password);
     expect(await failureOf(find(broken))).toMatchObject({ class: 'infrastructure', reason: 'credentials' });
+    const token = { auths: { 'quay.io': { registrytoken: 'canary\r\nx: y' } } };
+    expect(await failureOf(find(token))).toMatchObject({ message: expect.stringContaining('"registrytoken"') });
     const text = `{"auths": {"quay.io":\n {"auth": "canary" "canary"}}}`;
     expect(await failureOf(find(text))).toMatchObject({ message: expect.stringContaining('not JSON (line 2)') });
     expect(await failureOf(find('["canary"]'))).toMatchObject({

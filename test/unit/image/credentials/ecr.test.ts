@@ -211,6 +211,14 @@ describe('the access key', () => {
     expect(ecr.refusals).toEqual([]);
   });
 
+  test('that was copied with more than itself is refused before anybody is asked', async () => {
+    for (const accessKeyId of ['', `${id}\n`, `${id} `, 'a\r\nx: y']) {
+      const copied = open().find({ ...query, given: { key: { accessKeyId, secretAccessKey: secret } } });
+      await expect(copied).rejects.toMatchObject({ class: 'user', reason: 'aws_unknown_key' });
+    }
+    expect(ecr.refusals).toEqual([]);
+  });
+
   test('of the environment is for registries of AWS only', async () => {
     const source = openCredentials({
       searchPath: '',

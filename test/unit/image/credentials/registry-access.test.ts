@@ -230,6 +230,19 @@ describe('a registry with tokens', () => {
     expect(seen).toHaveLength(1);
   });
 
+  test('whose token server is busy is asked again when it says so', async () => {
+    const troubles = [503, 429];
+    answer = (response, scope) => {
+      const status = troubles.shift();
+      if (status === undefined) good(response, scope);
+      else response.writeHead(status, status === 429 ? { 'retry-after': '1' } : {}).end();
+    };
+    const started = performance.now();
+    expect(await ask(registry.host, { secret: password })).toEqual(['image_not_found']);
+    expect(seen).toHaveLength(3);
+    expect(performance.now() - started).toBeGreaterThan(1000);
+  });
+
   test('whose token server redirects is not sent an identity token there, and a password nowhere else', async () => {
     const elsewhere: IncomingMessage[] = [];
     const other = createServer((request, response) => {
