@@ -22,6 +22,7 @@ const once = [
     'screens',
     'storage',
     'tokens',
+    'trusted-images',
     'typed',
     'upgrade',
     'validate',

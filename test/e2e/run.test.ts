@@ -86,6 +86,10 @@ describe('a chain of processor, component and processor', () => {
     });
     expect(code).toBe(0);
     expect(result.images[0].map(({ id }: { id: string }) => id)).toEqual(Array(3).fill('test/shell:1'));
+    const image = { name: 'docker.io/test/shell:1', digest: expect.stringMatching(/^sha256:[a-f0-9]{64}$/) };
+    expect(result.images[0]).toMatchObject(Array(3).fill(image));
+    const shown = await site.ask(['show', result.job]);
+    expect(shown.stages).toMatchObject(Array(3).fill({ image }));
     const order = lines.filter(({ type, status }) => type === 'stage' && status === 'finished');
     expect(order.map(({ component }) => component)).toEqual(['test.before', 'test.main', 'test.after']);
     const stored = await site.ask(['config', 'show', 'test.main', '12']);
