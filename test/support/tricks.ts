@@ -23,6 +23,8 @@ export interface Change {
   readonly config?: (config: Json) => unknown;
   /** What the layers hold; one tar of one file when absent. */
   readonly tars?: readonly Buffer[];
+  /** What they unpack to; absent when they are not compressed. */
+  readonly diffIds?: readonly string[];
   /** Of the layer's digest; sha256 when absent. */
   readonly algorithm?: 'sha384' | 'sha512';
   readonly layer?: (descriptor: Json) => unknown;
@@ -52,7 +54,7 @@ export async function imageWith(change: Change): Promise<Served> {
     os: 'linux',
     architecture,
     config: {},
-    rootfs: { type: 'layers', diff_ids: tars.map((tar) => digestOf(tar)) },
+    rootfs: { type: 'layers', diff_ids: change.diffIds ?? tars.map((tar) => digestOf(tar)) },
   };
   const config = add(bytesOf(change.config?.(plain) ?? plain), types.config);
   const descriptors = {

@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { open, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { type BuiltImage, buildImage, type ImageSpec } from '../../../scripts/lib/oci-image.ts';
 import { pushImage } from '../../../scripts/lib/push-image.ts';
 import { UserError } from '../../../src/base/errors.ts';
-import { imageLimitsOf } from '../../../src/base/image-limits.ts';
 import { accessLabel, formatAccess } from '../../../src/image/access.ts';
 import { readBlob } from '../../../src/image/content.ts';
-import { createImages } from '../../../src/image/images.ts';
 import { resolveUser } from '../../../src/image/user.ts';
 import { collect, type ImagePlace, openImagePlace } from '../../support/image-place.ts';
 
@@ -207,20 +205,6 @@ test('content that only another namespace may fetch is not handed over', async (
     await other.leave();
   }
 });
-
-test('a layer that unpacks to more than is allowed is stopped on the way, and its space comes back', async () => {
-  const zeros = join(place.directory, 'zeros');
-  const file = await open(zeros, 'w');
-  await file.truncate(1024 ** 3);
-  await file.close();
-  await push('b/bomb:1', { layers: [{ a: 'b' }, { zeros: { file: zeros } }] });
-  const images = createImages(place.client, { limits: imageLimitsOf({ layerSize: '20m' }) });
-  const bomb = images.ensure({ reference: `${registry}/b/bomb:1`, policy: 'missing' }, place.call);
-  await expect(bomb).rejects.toMatchObject({ class: 'user', reason: 'quota' });
-  await collect(place.client);
-  expect(await place.snapshots()).toEqual([]);
-  expect(place.events.filter(({ type }) => type === 'release-failed')).toEqual([]);
-}, 180_000);
 
 test('a host file is never read through an image: links end inside it', async () => {
   const canary = join(place.directory, 'canary');
