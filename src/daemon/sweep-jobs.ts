@@ -3,12 +3,12 @@ import { basename, join } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { ulidPattern } from '../base/ids.ts';
 import { endAbandonedJob, reasonToEnd } from '../job/abandon.ts';
-import { cgroupOf, discardContainer } from '../job/containers.ts';
 import { removeTree } from '../job/directory.ts';
 import { jobsFolder, liveOwner, passingName, releaseFolder, takeOver } from '../job/folder.ts';
 import { assertJobFormat } from '../job/format.ts';
 import { folderLabel, formatLabel, jobLabel } from '../job/labels.ts';
 import { jobFolders } from '../job/peek.ts';
+import { cgroupOf, discardContainer } from '../job/traces.ts';
 import { attempt, type SweepOptions, type Swept } from './swept.ts';
 
 interface LeftContainer {

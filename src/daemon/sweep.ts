@@ -4,9 +4,9 @@ import { isAlive, ownerLabel, parseOwner } from '../base/owner.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { deleteLease } from '../containerd/lease.ts';
 import { reasonToEnd } from '../job/abandon.ts';
-import { cgroupOf } from '../job/containers.ts';
 import { jobsFolder, liveOwner } from '../job/folder.ts';
 import { jobFolders } from '../job/peek.ts';
+import { cgroupOf } from '../job/traces.ts';
 import { sweepJobs } from './sweep-jobs.ts';
 import { attempt, type SweepOptions, type Swept } from './swept.ts';
 

@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Journal } from '../base/journal.ts';
-import { cgroupOf } from './containers.ts';
 import { removeTree } from './directory.ts';
 import { journalPath, keptNames, ownerNames, removeFolder } from './folder.ts';
 import { assertJobFormat } from './format.ts';
 import { type Peeked, peekJob, stagedBy } from './peek.ts';
+import { cgroupOf } from './traces.ts';
 import type { Engine, JobResult, Plan } from './types.ts';
 
 /**

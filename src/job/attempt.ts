@@ -7,7 +7,7 @@ import type { Emit, JobEvent } from '../base/events.ts';
 import { privateDirectory } from '../base/files.ts';
 import { createRedactor } from '../base/redactor.ts';
 import { Scope } from '../base/scope.ts';
-import { cgroupOf, containerIdsOf, containerName, discardContainer } from './containers.ts';
+import { containerIdsOf, containerName } from './containers.ts';
 import type { JobContext, LogOffsets, RecordedLines, Settings } from './context.ts';
 import { removeTree } from './directory.ts';
 import { type JobFolder, releaseFolder, wasRebooted } from './folder.ts';
@@ -15,6 +15,7 @@ import { commitIdOf } from './loads.ts';
 import { runJob } from './run.ts';
 import type { Storage } from './storage.ts';
 import { forwardsToken } from './token.ts';
+import { cgroupOf, discardContainer } from './traces.ts';
 import type { Engine, JobResult, Plan } from './types.ts';
 
 /** What a job is run with. */

@@ -3,12 +3,13 @@ import { classify, InfrastructureError } from '../base/errors.ts';
 import { derivedId } from '../base/ids.ts';
 import type { Journal } from '../base/journal.ts';
 import type { ReadyImage } from '../image/types.ts';
-import type { Container, ContainerRequest, Runtime } from '../runtime/types.ts';
+import type { Container, ContainerRequest } from '../runtime/types.ts';
 import type { JobContext } from './context.ts';
 import { createTmp, type DataDir, isReplaced } from './data-dir.ts';
 import { removeTree } from './directory.ts';
 import { ensureImageAgain } from './images.ts';
 import { folderLabel } from './labels.ts';
+import { cgroupOf, discardContainer } from './traces.ts';
 import type { RowPlan, StagePlan } from './types.ts';
 
 /** The names of a stage's steps and transitions in the journal. */
@@ -67,10 +68,6 @@ export function logPaths(
 /** How the job's scope calls the container of a stage. */
 export function containerName(stage: StagePlan): string {
   return `container ${stage.name}`;
-}
-
-export function cgroupOf(plan: { readonly tenant: string; readonly job: string }): string {
-  return `/componentd/${plan.tenant}/${plan.job}`;
 }
 
 /** How many containers of a row that wait for their turn there are at most: a chain of thirty stages does not hold thirty processes. */
@@ -177,13 +174,6 @@ function goneContainer({ component }: StagePlan): InfrastructureError {
     reason: 'lost',
     hint: 'The machine or containerd was restarted. Run the job again.',
   });
-}
-
-/** Removes a container in any state. One that never ran is killed first: its shim lets two seconds pass before it deletes it as it is. */
-export async function discardContainer(runtime: Runtime, id: string): Promise<void> {
-  const left = await runtime.open(id);
-  await left?.stop(0);
-  await runtime.remove(id);
 }
 
 function containerRequest(id: string, { row, stage, image, dir }: Wanted, context: JobContext): ContainerRequest {

@@ -1,6 +1,5 @@
 import { classify, InfrastructureError } from '../base/errors.ts';
 import type { ReadyImage } from '../image/types.ts';
-import { cgroupOf } from './containers.ts';
 import type { JobContext } from './context.ts';
 import { ensureImages } from './images.ts';
 import { finishLoads, saveStates } from './loads.ts';
@@ -8,6 +7,7 @@ import { errorOf, explanationOf, failureResult, successResult } from './result.t
 import { runRow } from './row.ts';
 import type { CommitResult } from './storage.ts';
 import { openToken } from './token.ts';
+import { cgroupOf } from './traces.ts';
 import type { JobResult, RowOutcome } from './types.ts';
 
 /**

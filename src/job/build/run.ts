@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { derivedId } from '../../base/ids.ts';
 import type { ReadyImage } from '../../image/types.ts';
-import { cgroupOf, discardContainer } from '../containers.ts';
 import type { JobContext } from '../context.ts';
 import { jobFormat } from '../format.ts';
 import { imageRequest } from '../image-request.ts';
 import { folderLabel, formatLabel, jobLabel } from '../labels.ts';
+import { cgroupOf, discardContainer } from '../traces.ts';
 import type { ImagePlan } from '../types.ts';
 import { openSecrets } from './request.ts';
 import type { BuildPlan } from './types.ts';
