@@ -18,6 +18,7 @@ export function askRegistry(
   const source = credentialsFor(reference, given, at.credentials);
   const told = { who: false };
   const credentials = source && {
+    ...source,
     find: async (...query: Parameters<typeof source.find>) => {
       const secret = await source.find(...query);
       told.who ||= secret !== undefined;

@@ -74,6 +74,8 @@ export interface CredentialQuery {
 
 /** Where the secrets of one tenant come from. Asked when a registry wants one, once for each host and pull. */
 export interface CredentialSource {
+  /** For messages: the host that a request's own credentials are for, when that is not the image's registry. */
+  readonly otherHost?: string;
   /** Answers nothing when there is no secret for the host: it is asked anonymously. @throws when a secret is configured and cannot be had */
   find(query: CredentialQuery): Promise<RegistrySecret | undefined>;
 }

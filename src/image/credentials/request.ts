@@ -12,6 +12,7 @@ export function credentialsFor(
   const { kind, username, password, server, region } = given;
   const { host } = parseServer(server || domain);
   return {
+    ...(host !== parseServer(domain).host && { otherHost: host }),
     find: async (query) => {
       if (query.host !== host) return tenant?.find(query);
       if (kind === undefined) return { kind: 'password', username, password };

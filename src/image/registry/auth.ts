@@ -56,7 +56,15 @@ export class Authorizer {
 
   /** Access to `what` was refused for good: nothing is tried again. */
   denied(what: string): UserError {
-    return deniedError(this.#options.registry.host, what, this.#secret);
+    const { registry, credentials } = this.#options;
+    const why =
+      this.#secret === undefined
+        ? 'it needs credentials, or does not exist there'
+        : `${this.#secret.origin ?? 'the given credentials'} do not allow it`;
+    return new UserError(`the registry ${registry.host} refuses to give out ${what}: ${why}`, {
+      reason: 'registry_denied',
+      hint: this.#secret === undefined ? adviceWithout(credentials) : adviceWith,
+    });
   }
 
   #findSecret(signal: AbortSignal): Promise<RegistrySecret | undefined> {
@@ -82,16 +90,11 @@ function fixedHeader({ scheme }: Challenge, secret: RegistrySecret | undefined):
   return secret?.kind === 'registry-token' ? `Bearer ${secret.token}` : undefined;
 }
 
-function deniedError(host: string, what: string, secret: RegistrySecret | undefined): UserError {
-  const why =
-    secret === undefined
-      ? 'it needs credentials, or does not exist there'
-      : `${secret.origin ?? 'the given credentials'} do not allow it`;
-  return new UserError(`the registry ${host} refuses to give out ${what}: ${why}`, {
-    reason: 'registry_denied',
-    hint:
-      secret === undefined
-        ? 'Give a user name and a password for this registry: repository.username and repository.#password, or images.credentials.'
-        : 'Check the user name and the password, and whether they may read this repository.',
-  });
+const adviceWith = 'Check the user name and the password, and whether they may read this repository.';
+
+function adviceWithout(credentials: CredentialSource | undefined): string {
+  const { otherHost } = credentials ?? {};
+  if (otherHost !== undefined)
+    return `The credentials that came with the image are for ${otherHost} only: mend repository.server.`;
+  return 'Give a user name and a password for this registry: repository.username and repository.#password, or images.credentials.';
 }

@@ -139,6 +139,14 @@ describe('what a request brings along', () => {
     }
   });
 
+  test('for another server than that of the image says so, for messages', () => {
+    const otherOf = (domain: string, server: string) =>
+      credentialsFor({ domain }, { ...reader, server }, others)?.otherHost;
+    expect(otherOf('quay.io', 'docker.io')).toBe('registry-1.docker.io');
+    expect(otherOf('docker.io', 'https://index.docker.io/v1/')).toBeUndefined();
+    expect(otherOf('quay.io', '')).toBeUndefined();
+  });
+
   test('is never for a host that was not named (property)', async () => {
     const name = fc.constantFrom(
       'quay.io',

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { credentialsFor } from '../../../../src/image/credentials/request.ts';
 import { openCredentials } from '../../../../src/image/credentials/sources.ts';
 import { parseReference } from '../../../../src/image/reference.ts';
 import { Registry } from '../../../../src/image/registry/registry.ts';
@@ -69,6 +70,15 @@ describe('a registry with a list of users', () => {
     ['an identity token', { kind: 'identity-token', token: 'x' } as const, 'registry_denied'],
   ])('takes %s for what it is', async (_what, secret, outcome) => {
     expect(await ask(registry.host, { secret })).toEqual([outcome]);
+  });
+
+  test('tells that credentials were for another server', async () => {
+    const given = { username: password.username, password: password.password, server: 'quay.io' };
+    const reference = parseReference(`${registry.host}/private/x:1`);
+    const credentials = credentialsFor(reference, given, undefined);
+    const signal = new AbortController().signal;
+    using asked = new Registry({ reference, credentials, hostsDirectory: folder, signal });
+    await expect(asked.resolve()).rejects.toMatchObject({ hint: expect.stringContaining('for quay.io only') });
   });
 
   test.each(['', '/private'])('takes what skopeo, as podman, noted at its login%s', async (path) => {
