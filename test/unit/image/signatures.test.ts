@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -68,12 +68,16 @@ async function writeKey(name: string, key: KeyObject): Promise<string> {
 }
 
 /** What the record would remember of the image under a rule for everything, by our key unless told otherwise. */
-async function check(rule: Partial<SignatureRule> = {}): Promise<Readonly<Record<string, string>>> {
-  const reference = parseReference(`${registry.host}/acme/x:1`);
+async function check(
+  rule: Partial<SignatureRule> = {},
+  repository = `${registry.host}/acme/x`,
+): Promise<Readonly<Record<string, string>>> {
+  const reference = parseReference(`${repository}:1`);
   const keys = [join(directory, 'ours.pub')];
   const policy = await signaturePolicyOf(reference, digest, { '*': { policy: 'require', keys, ...rule } });
   if (policy === undefined) throw new Error('nothing is asked');
-  using asked = new Registry({ reference, credentials: undefined, signal: new AbortController().signal });
+  const { signal } = new AbortController();
+  using asked = new Registry({ reference, credentials: undefined, hostsDirectory: join(directory, 'hosts'), signal });
   return await checkSignature(asked, { name: 'acme/x:1', policy, emit: (event) => void events.push(event) });
 }
 
@@ -95,9 +99,9 @@ function claimsOf(bundle: Buffer, verify: Verify): readonly string[] {
   }
 }
 
-async function refusal(rule?: Partial<SignatureRule>): Promise<string> {
+async function refusal(rule?: Partial<SignatureRule>, repository?: string): Promise<string> {
   try {
-    await check(rule);
+    await check(rule, repository);
   } catch (error) {
     const { class: kind, reason, message } = classify(error);
     return `${kind} ${reason}: ${message}`;
@@ -149,6 +153,17 @@ describe('an image counts as signed', () => {
       await check({ keys });
       answers.clear();
     }
+  });
+
+  test('by what a mirror of its registry has', async () => {
+    const folder = join(directory, 'hosts', 'images.example');
+    await mkdir(folder, { recursive: true });
+    const toml = `server = "http://${registry.host}"\n[host."http://127.0.0.1:1"]\n[host."http://${registry.host}"]\n`;
+    await writeFile(join(folder, 'hosts.toml'), toml);
+    const repository = 'images.example/acme/x';
+    putSimple(answers, digest, [simpleLayer(ours.privateKey, { digest, repository })]);
+    await check({ sameRepository: true }, repository);
+    expect(await refusal({ sameRepository: true }, `${repository}/y`)).toContain('there is no signature');
   });
 
   test('although one place cannot be looked at', async () => {
