@@ -1,4 +1,5 @@
 import { InfrastructureError } from '../base/errors.ts';
+import type { Emit } from '../base/events.ts';
 import type { ReadyImage } from '../image/types.ts';
 import type { BuiltImagePlan } from './build/run.ts';
 import type { JobContext } from './context.ts';
@@ -12,11 +13,22 @@ export async function ensureImages(context: JobContext): Promise<readonly ReadyI
   context.emit({ type: 'phase', phase: 'images' });
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
-  const works = context.plan.images.map((_, index) => ensureImage(index, { ...context, signal }));
+  const emit = eachMessageOnce(context.emit);
+  const works = context.plan.images.map((_, index) => ensureImage(index, { ...context, emit, signal }));
   for (const work of works) work.catch((error: unknown) => failed.abort(error));
   await Promise.allSettled(works);
   failed.signal.throwIfAborted();
   return await Promise.all(works);
+}
+
+/** Several components may have the same image, and the same is to be said of it. */
+function eachMessageOnce(emit: Emit): Emit {
+  const said = new Set<string>();
+  return (event) => {
+    if (event.type !== 'message') return emit(event);
+    if (!said.has(event.message)) emit(event);
+    said.add(event.message);
+  };
 }
 
 /** Only who builds an image pays for what that takes. */
