@@ -18,6 +18,7 @@ const once = [
     'completion',
     'config',
     'credentials',
+    'harvest',
     'mistakes',
     'screens',
     'storage',
