@@ -26,6 +26,13 @@ Examples:
   componentd image prune --older-than 30d --dry-run
   componentd image prune --all`;
 
+const pullHelp = `
+Without --username, secrets of registries are found by the settings images.credentials and images.dockerConfig.
+
+Examples:
+  componentd image pull quay.io/acme/ex-weather:1.2.0
+  componentd image pull registry.example.com/ex:1 --username robot < password-file`;
+
 const exportHelp = `
 The archive is an OCI layout and has the manifest.json of docker save: componentd image import, docker load, podman load, ctr images import
 and skopeo take it. The same images give the same bytes. Of an image for several platforms, what runs here is in it.
@@ -48,7 +55,7 @@ function getting(image: Command, session: () => Session): void {
     .description('make an image ready to run')
     .option('--policy <policy>', 'missing, always, never, or digest: missing for REPOSITORY@DIGEST only', 'always')
     .option('--username <name>', 'registry user; the password is read from standard input')
-    .addHelpText('after', '\nExample:\n  componentd image pull quay.io/acme/ex-weather:1.2.0')
+    .addHelpText('after', pullHelp)
     .action(async (reference: string, options: { readonly policy: string; readonly username?: string }) => {
       await (await import('./image-get.ts')).pullImage(reference, options, session());
     });
