@@ -7,7 +7,7 @@ import type { Workplace } from './workplace.ts';
 /** The registry of an image, asked on behalf of whoever brings credentials, or of the tenant. */
 export interface AskedRegistry extends Disposable {
   readonly registry: Registry;
-  /** Who may use what it has given so far: everybody, unless it was told who asks. */
+  /** Who may use what it has given so far: everybody, unless it was told who asks. What is the tenant's own stays so. */
   accessNow(before: Access | undefined): Access;
 }
 
@@ -28,7 +28,10 @@ export function askRegistry(
   const registry = new Registry({ ...at, reference, credentials });
   return {
     registry,
-    accessNow: (before) => (told.who ? givenNow(before, given) : { kind: 'public' }),
+    accessNow: (before) => {
+      if (before?.kind === 'own') return before;
+      return told.who ? givenNow(before, given) : { kind: 'public' };
+    },
     [Symbol.dispose]: () => registry[Symbol.dispose](),
   };
 }

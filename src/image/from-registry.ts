@@ -23,10 +23,12 @@ export async function fromRegistry(client: Containerd, fetching: Fetching): Prom
   const { held, wish, at } = fetching;
   using asked = askRegistry(wish, at);
   const { target, signature } = await resolveSigned(asked, fetching);
-  const labels = (): RecordLabels => {
-    const access = asked.accessNow(held && readAccess(held.record));
-    return { [accessLabel]: formatAccess(target.digest, access), ...signature };
-  };
+  // Who was given another digest has no right to this one yet.
+  const before = held?.target.digest === target.digest ? readAccess(held.record) : undefined;
+  const labels = (): RecordLabels => ({
+    [accessLabel]: formatAccess(target.digest, asked.accessNow(before)),
+    ...signature,
+  });
   const present = held?.present?.image;
   if (held === undefined || present?.digest !== target.digest) {
     const image = await pullImage(client, { registry: asked.registry, reference: wish.reference, target, at, labels });

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { type BuiltImage, buildImage, buildLayout } from '../../../scripts/lib/oci-image.ts';
+import { type BuiltImage, buildImage, buildLayout, type ImageSpec } from '../../../scripts/lib/oci-image.ts';
 import { classify } from '../../../src/base/errors.ts';
 import { setImageLabels } from '../../../src/containerd/image-labels.ts';
 import { type AccessRules, accessLabel } from '../../../src/image/access.ts';
@@ -18,6 +18,7 @@ const hour = 3_600_000;
 const fresh: AccessRules = { freshMs: hour, graceMs: 0 };
 const due: AccessRules = { freshMs: 0, graceMs: 0 };
 const alice = { username: 'alice', password: 'secret-of-alice' };
+const spec: ImageSpec = { layers: [{ secret: 'of the tenant' }, { more: 'of it' }] };
 const bob = { username: 'bob', password: 'secret-of-bob' };
 /** Of two tenants. */
 let ours: ImagePlace;
@@ -36,10 +37,7 @@ beforeAll(async () => {
   registry = await startRegistry({ htpasswd });
   front = await openFront(registry.host);
   name = `${front.host}/private/x:1`;
-  const layout = join(ours.directory, 'layout');
-  built = await buildLayout({ layers: [{ secret: 'of the tenant' }, { more: 'of it' }] }, layout);
-  const options = ['--preserve-digests', '--dest-tls-verify=false', '--dest-creds', `alice:${alice.password}`];
-  await run('skopeo', ['copy', '-q', ...options, `oci:${layout}`, `docker://${registry.host}/private/x:1`]);
+  built = await push(spec);
 });
 beforeEach(() => {
   front.seen.length = 0;
@@ -51,6 +49,14 @@ afterAll(async () => {
   await others.leave();
   await ours.leave();
 });
+
+async function push(image: ImageSpec): Promise<BuiltImage> {
+  const layout = await mkdtemp(join(ours.directory, 'layout-'));
+  const pushed = await buildLayout(image, layout);
+  const options = ['--preserve-digests', '--dest-tls-verify=false', '--dest-creds', `alice:${alice.password}`];
+  await run('skopeo', ['copy', '-q', ...options, `oci:${layout}`, `docker://${registry.host}/private/x:1`]);
+  return pushed;
+}
 
 async function allow(...users: readonly { username: string; password: string }[]): Promise<void> {
   const lines = await Promise.all(
@@ -174,6 +180,22 @@ describe('a private image', () => {
     await use(ours, fresh, { credentials: alice });
     expect(await refusal(ours, due, { credentials: alice })).toMatch(/^registry_denied: .*do not allow it/);
     expect(await use(ours, due, { credentials: bob })).toBe(built.manifest.digest);
+  });
+
+  test('is no longer known to be for everybody when its tag has moved', async () => {
+    await allow(alice, bob);
+    await use(ours, due, { credentials: alice });
+    await use(ours, due, { credentials: bob });
+    const moved = await push({ layers: [{ another: 'image' }] });
+    front.seen.length = 0;
+    expect(await use(ours, fresh, { credentials: alice, policy: 'always' })).toBe(moved.manifest.digest);
+    front.seen.length = 0;
+    await use(ours, fresh, { credentials: alice });
+    expect(front.seen).toEqual([]);
+    await use(ours, fresh, { credentials: bob });
+    expect(answered()).toEqual(['HEAD']);
+    built = await push(spec);
+    expect(await use(ours, fresh, { credentials: bob, policy: 'always' })).toBe(built.manifest.digest);
   });
 
   test('is used by its digest, and nothing else under that policy', async () => {
