@@ -85,10 +85,14 @@ export async function send(request: HttpRequest): Promise<HttpResponse> {
 }
 
 /**
- * The bytes of a body as they come. Time that the reader takes does not count as idle.
+ * The bytes of a body as they come. Time that the reader takes does not count as idle. `onBreak` is called before a Transient is thrown.
  * @throws Transient when nothing comes for 30 s, less than 64 KiB within a minute, or the connection breaks; or the signal's reason.
  */
-export async function* readBody(response: HttpResponse, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* readBody(
+  response: HttpResponse,
+  signal: AbortSignal,
+  onBreak?: () => void,
+): AsyncGenerator<Buffer> {
   const chunks = response.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const { host } = response.url;
   let pace = { bytes: 0, waitedMs: 0 };
@@ -114,7 +118,9 @@ export async function* readBody(response: HttpResponse, signal: AbortSignal): As
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw asTransient(response.url, error);
+    const known = asTransient(response.url, error);
+    if (known instanceof Transient) onBreak?.();
+    throw known;
   } finally {
     clearTimeout(idle);
     response.body.destroy();

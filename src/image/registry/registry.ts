@@ -6,8 +6,7 @@ import { isDigest, type Reference } from '../reference.ts';
 import { mediaTypeOf, rangeStart, skip } from './answer.ts';
 import { answerTimeoutMs, type Host } from './host.ts';
 import { Hosts, type HostsOptions } from './hosts.ts';
-import { discard, type HttpResponse, readBody, readWhole } from './http.ts';
-import { Transient } from './transient.ts';
+import { discard, readBody, readWhole } from './http.ts';
 
 /** What a name resolved to: media type, digest, and the size in bytes of a manifest or an index. */
 export interface Resolved {
@@ -104,7 +103,7 @@ export class Registry implements Disposable {
           );
         }
         if (offset === 0) this.#senders.set(digest, host);
-        const body = this.#watched(response, host);
+        const body = readBody(response, this.#signal, () => this.#hosts.blame(host));
         return isPart ? body : skip(body, offset);
       },
     );
@@ -129,16 +128,6 @@ export class Registry implements Disposable {
 
   [Symbol.dispose](): void {
     this.#hosts[Symbol.dispose]();
-  }
-
-  /** A body that breaks tells against its host, too. */
-  async *#watched(response: HttpResponse, host: Host): AsyncGenerator<Buffer> {
-    try {
-      yield* readBody(response, this.#signal);
-    } catch (error) {
-      if (error instanceof Transient) this.#hosts.blame(host);
-      throw error;
-    }
   }
 
   async #document(
