@@ -5,7 +5,8 @@ import type { HostSettings } from '../hosts/types.ts';
 function adviceFor({ origin, file, isConfigured }: HostSettings): Readonly<Record<string, string>> {
   const key = isConfigured ? 'the host' : 'server';
   return {
-    host_unknown: 'Check the names of the host and of the image: `componentd image ls` lists what is on this node already.',
+    host_unknown:
+      'Check the names of the host and of the image: `componentd image ls` lists what is on this node already.',
     certificate_refused: `Name the authority that signed it as ca in ${file}, or in NODE_EXTRA_CA_CERTS.`,
     certificate_wanted: `Name the certificate that it expects, with its key, as client in ${file}.`,
     not_http: `If it speaks TLS, write ${key} as "https://${origin.host}" in ${file}, with the authority that signed its certificate as ca.`,
