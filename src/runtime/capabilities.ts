@@ -40,3 +40,9 @@ export function capabilitiesWithin(): CapabilitySets {
   const held = [...dockerDefault, 'CAP_DAC_READ_SEARCH', 'CAP_SYS_ADMIN'];
   return { bounding: held, effective: held, permitted: held };
 }
+
+/** System calls that come with these capabilities, and that nobody needs to unpack an image or to run a command in it. */
+export const notNeededWithin: readonly string[] = [
+  ...['bpf', 'fanotify_init', 'lookup_dcookie', 'open_by_handle_at', 'perf_event_open', 'quotactl', 'quotactl_fd'],
+  ...['setdomainname', 'sethostname', 'syslog', 'ptrace', 'process_vm_readv', 'process_vm_writev'],
+];

@@ -26,6 +26,8 @@ export interface SeccompFacts {
   readonly arch: NodeJS.Architecture;
   /** Whether 32-bit programs of the same family may run, as with Docker; those that may not are killed by SIGSYS. */
   readonly compat32: boolean;
+  /** Allowed by nothing of the above. */
+  readonly denied?: readonly string[];
 }
 
 /**
@@ -33,12 +35,13 @@ export interface SeccompFacts {
  * without CAP_SYS_ADMIN no namespace can be made, and `clone3`, whose flags a filter cannot see, answers ENOSYS so that libc falls
  * back to `clone`. Names that the host's libseccomp does not know are skipped by the runtime.
  */
-export function seccompProfile({ capabilities, arch, compat32 }: SeccompFacts): SeccompProfile {
+export function seccompProfile({ capabilities, arch, compat32, denied = [] }: SeccompFacts): SeccompProfile {
   const platform = platforms[arch];
   const granted = Object.entries(byCapability)
     .filter(([capability]) => capabilities.includes(capability))
     .flatMap(([, names]) => words(names));
   const names = new Set([...words(always), ...words(platform?.syscalls ?? ''), ...granted]);
+  for (const name of denied) names.delete(name);
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
     architectures: platform === undefined ? [] : [platform.native, ...(compat32 ? platform.compat : [])],

@@ -1,4 +1,5 @@
 import type { ResolvedUser } from '../image/user.ts';
+import { notNeededWithin } from './capabilities.ts';
 import { type Cgroups, cgroupsPath } from './cgroups.ts';
 import { maskedPaths, mountsOf, readonlyPaths } from './mounts.ts';
 import { processSpec } from './process.ts';
@@ -45,6 +46,7 @@ export function runtimeSpec(request: ContainerRequest, user: ResolvedUser, host:
         capabilities: process.capabilities.bounding,
         arch: host.arch,
         compat32: request.policy === 'compatible',
+        ...(userNamespace && { denied: notNeededWithin }),
       }),
       maskedPaths,
       readonlyPaths,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { InfrastructureError } from '../base/errors.ts';
+import { classify, InfrastructureError } from '../base/errors.ts';
 import type { Stream } from '../base/events.ts';
 import { StepFailed, type Workshop, type WorkshopOptions, type WorkshopRequest } from '../image/build/workshop.ts';
 import type { ReadyImage } from '../image/types.ts';
@@ -57,9 +57,20 @@ export async function openWorkshop(
   await makePipes(io);
   const container = await runtime.create(containerRequest(request, io)).catch(async (error: unknown) => {
     await rm(folder, { recursive: true, force: true });
-    throw error;
+    throw whyNot(error);
   });
   return new OpenedWorkshop(container, { request, options, written, io });
+}
+
+/** The users of the workshop pass through the folders of containerd, as those of every user namespace do. */
+function whyNot(error: unknown): unknown {
+  const { message, reason } = classify(error);
+  if (!/permission denied/i.test(message)) return error;
+  return new InfrastructureError(`no container can be made for the build: ${message}`, {
+    cause: error,
+    ...(reason !== undefined && { reason }),
+    hint: "Let other users pass through containerd's state directory and those above it: chmod o+x.",
+  });
 }
 
 async function makePipes(io: string): Promise<void> {

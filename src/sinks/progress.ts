@@ -1,4 +1,5 @@
 import type { JobEvent } from '../base/events.ts';
+import { describeEvent } from './describe.ts';
 
 /** What a live view shows, folded from events; it holds one entry for each layer in flight and a few log lines, whatever the job prints. */
 export interface Progress {
@@ -47,6 +48,8 @@ export function advance(progress: Progress, event: JobEvent, now: number): Progr
       return withLayer(progress, event, now);
     case 'log':
       return { ...progress, tail: [...progress.tail.slice(1 - tailLines), `${event.component} | ${event.message}`] };
+    case 'build':
+      return { ...progress, tail: [...progress.tail.slice(1 - tailLines), describeEvent(event) ?? ''] };
     default:
       return progress;
   }

@@ -41,8 +41,8 @@ export async function unpackLayers(archive: string, folder: string): Promise<voi
   for (const name of await readdir(blobs)) {
     const layer = join(folder, `layer-${name}`);
     await mkdir(layer);
-    const { stdout } = await run('file', ['-b', join(blobs, name)]).catch(() => ({ stdout: '' }));
-    if (/tar|gzip/i.test(stdout)) await run('tar', ['-xf', join(blobs, name), '-C', layer]);
+    // What is no tar is a document.
+    await run('tar', ['-xf', join(blobs, name), '-C', layer]).catch(() => undefined);
   }
 }
 

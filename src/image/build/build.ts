@@ -1,5 +1,7 @@
+import { pipeline, Transform } from 'node:stream';
 import { UserError } from '../../base/errors.ts';
 import { isFetchable } from '../../base/git-url.ts';
+import { formatMemory } from '../../base/memory-text.ts';
 import { createRedactor } from '../../base/redactor.ts';
 import type { Containerd } from '../../containerd/client.ts';
 import { withLease } from '../leased.ts';
@@ -119,7 +121,8 @@ async function work(client: Containerd, { request, at, open, connection }: Work)
     const input = tarOf(inputOf(client, { request, bases, dockerfile, connection }));
     let made: Awaited<ReturnType<typeof takeResult>> | undefined;
     await (await open()).step(input, async (output) => {
-      made = await takeResult(client, { output, name, lease, known: knownLayers(bases) }, at);
+      const bounded = pipeline(output, boundOf(at.building.limits.diskBytes), () => undefined);
+      made = await takeResult(client, { output: bounded, name, lease, known: knownLayers(bases) }, at);
     });
     const { image, target } = made as NonNullable<typeof made>;
     await saveImage(client, name, target, builtLabels(bases));
@@ -226,4 +229,16 @@ async function* inputOf(
 
 function lines(entries: readonly string[]): string {
   return entries.map((entry) => `${entry}\n`).join('');
+}
+
+/** What is sent may be more than was ever written. */
+function boundOf(mostBytes: number): Transform {
+  let bytes = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes <= mostBytes) return done(null, chunk);
+      done(new UserError(`the image that was built is larger than ${formatMemory(mostBytes)}`, { reason: 'quota' }));
+    },
+  });
 }

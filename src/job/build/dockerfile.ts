@@ -65,8 +65,9 @@ function run(flags: readonly string[], command: string): string {
   return ['RUN', ...flags, command].join(' ');
 }
 
+/** Readable also where the base image names a user. */
 function mount(id: string, path: string): string {
-  return `--mount=type=secret,id=${id},target=${path},required=true`;
+  return `--mount=type=secret,id=${id},target=${path},mode=0444,required=true`;
 }
 
 function quoted(text: string): string {

@@ -82,7 +82,7 @@ describe('commands', () => {
     const lines = dockerfileOf(planned).split('\n');
     expect(lines.filter((line) => line.startsWith('ARG GIT_'))).toHaveLength(5);
     expect(lines.find((line) => line.startsWith('RUN'))).toMatch(
-      /^RUN --mount=type=secret,id=git-credentials,target=\/tmp\/\.git-credentials,required=true git clone https:\/\/other/,
+      /^RUN --mount=type=secret,id=git-credentials,target=\/tmp\/\.git-credentials,mode=0444,required=true git clone https:\/\/other/,
     );
   });
 
@@ -106,7 +106,7 @@ describe('commands', () => {
     expect(dockerfileOf(planned).match(/^RUN .*$/gm)).toEqual([
       ...[1, 2, 3, 4, 5].map((number) => {
         const id = `command-${number}`;
-        return `RUN --mount=type=secret,id=${id},target=/tmp/.${id},required=true /bin/sh /tmp/.${id}`;
+        return `RUN --mount=type=secret,id=${id},target=/tmp/.${id},mode=0444,required=true /bin/sh /tmp/.${id}`;
       }),
       'RUN ["/bin/true"]',
     ]);
