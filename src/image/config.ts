@@ -16,6 +16,10 @@ export interface ParsedConfig {
 
 const maxEnvEntries = 1000;
 const maxEnvBytes = 128 * 1024;
+/** Half of what Linux takes for arguments and environment together, with the usual limit of the stack. */
+const maxCommandBytes = 1024 * 1024;
+/** PATH_MAX of Linux. */
+const maxPathBytes = 4096;
 const maxId = 2 ** 31 - 1;
 const forbiddenRoots = ['/proc', '/sys', '/dev'];
 const principal = '(?:[0-9]+|[A-Za-z_.@][A-Za-z0-9_.@-]{0,63}\\$?|[0-9]+[A-Za-z_.@-][A-Za-z0-9_.@-]{0,63})';
@@ -70,14 +74,17 @@ function problemsOf(config: ImageConfig): readonly Problem[] {
   const check = (path: string, ok: boolean, message: string): void => {
     if (!ok) problems.push({ path: `config.${path}`, message });
   };
-  const { workingDir, env, user, stopSignal } = config;
+  const { workingDir, entrypoint, cmd, env, user, stopSignal } = config;
   const resolved = posix.normalize(workingDir);
   check('WorkingDir', workingDir.startsWith('/'), 'must be an absolute path');
   check('WorkingDir', !workingDir.split('/').includes('..'), 'must not contain ".."');
   const forbidden = forbiddenRoots.find((root) => resolved === root || resolved.startsWith(`${root}/`));
   check('WorkingDir', forbidden === undefined, `must not lie under ${forbidden}`);
+  check('WorkingDir', Buffer.byteLength(workingDir) < maxPathBytes, `must be shorter than ${maxPathBytes} bytes`);
+  const command = bytesOf([...entrypoint, ...cmd]);
+  check('Cmd', command <= maxCommandBytes, `takes ${command} bytes with Entrypoint; ${maxCommandBytes} are allowed`);
   check('Env', env.length <= maxEnvEntries, `has ${env.length} entries; ${maxEnvEntries} are allowed`);
-  const bytes = env.reduce((sum, entry) => sum + Buffer.byteLength(entry) + 1, 0);
+  const bytes = bytesOf(env);
   check('Env', bytes <= maxEnvBytes, `takes ${bytes} bytes; ${maxEnvBytes} are allowed`);
   const bare = env.findIndex((entry) => entry.indexOf('=') < 1);
   check(`Env.${bare}`, bare < 0, 'must be NAME=value');
@@ -88,6 +95,11 @@ function problemsOf(config: ImageConfig): readonly Problem[] {
   }
   check('WorkingDir', !workingDir.includes('\0'), 'must not contain a NUL character');
   return problems;
+}
+
+/** As an array of C has them. */
+function bytesOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
 }
 
 function isSignal(text: string): boolean {

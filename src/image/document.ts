@@ -74,6 +74,7 @@ const hints = {
 export type InvalidReason = 'image_platform' | 'image_invalid';
 
 const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];
+const blanks = new Set([0x20, 0x09, 0x0a, 0x0d]);
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** What is wrong with the shape of a JSON text, found before anything is built from it. Whether it is JSON at all is not looked at. */
@@ -112,10 +113,12 @@ function endOfText(text: string, at: number): number {
   return text.length;
 }
 
+/** The first character from there on that is no blank; NaN at the end. */
 function nextChar(text: string, from: number): number {
-  let at = from;
-  while (/[ \t\r\n]/.test(text.charAt(at))) at += 1;
-  return text.charCodeAt(at);
+  for (let at = from; ; at += 1) {
+    const char = text.charCodeAt(at);
+    if (!blanks.has(char)) return char;
+  }
 }
 
 /** Escapes are another spelling of the same name. */

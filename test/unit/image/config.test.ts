@@ -102,6 +102,13 @@ describe('parseConfig', () => {
     expect(() => parse({ [key]: value })).toThrow(/config\./i);
   });
 
+  it('refuses a command or a path that Linux would not take', () => {
+    expect(() => parse({ Cmd: Array(1_100_000).fill('') })).toThrow('config.Cmd');
+    expect(() => parse({ Entrypoint: ['x'.repeat(600_000)], Cmd: ['x'.repeat(600_000)] })).toThrow('1200002 bytes');
+    expect(() => parse({ WorkingDir: `/${'a'.repeat(4095)}` })).toThrow('config.WorkingDir');
+    expect(parse({ Cmd: ['x'.repeat(100_000)], WorkingDir: `/${'a'.repeat(4000)}` }).config.cmd).toHaveLength(1);
+  });
+
   it('reports every problem at once', () => {
     try {
       parse({ WorkingDir: 'x', User: '-1', StopSignal: 'x' });
