@@ -12,7 +12,7 @@ const once = [
   'test/contract/image/hostile-registry.test.ts',
   'test/contract/image/refusals.test.ts',
   'test/contract/image/hostile-config.test.ts',
-  'test/contract/image/{https,tls}.test.ts',
+  'test/contract/image/{hosts,https,tls}.test.ts',
   ...[
     'build',
     'completion',
