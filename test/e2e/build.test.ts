@@ -46,15 +46,15 @@ async function site(more: object = {}): Promise<Site> {
 }
 
 const clone =
-  'git clone -q {{repository}} app || { echo "KBC::USER_ERR:Cannot clone {{repository}}.KBC::USER_ERR"; exit 1; }';
+  'git clone -q {{repository}} . || { echo "KBC::USER_ERR:Cannot clone {{repository}}.KBC::USER_ERR"; exit 1; }';
 
 async function defineCommands(here: Site, options: object, data: object = {}): Promise<void> {
   const [uri, tag] = gitImage.split(':');
   const build_options = {
     parent_type: 'dockerhub',
     repository: { uri: url('public'), type: 'git' },
-    entry_point: '/bin/sh /home/app/main.sh',
-    commands: [clone, 'cd app && git -c advice.detachedHead=false checkout -q {{version}}'],
+    entry_point: '/bin/sh /home/main.sh',
+    commands: [clone, 'git -c advice.detachedHead=false checkout -q {{version}}'],
     parameters: [{ name: 'version', type: 'plain_string', required: true }],
     network: 'bridge',
     ...options,

@@ -7,8 +7,8 @@ import { failureOf } from '../../../support/problems.ts';
 const options = {
   parent_type: 'quayio',
   repository: { uri: 'https://git.example.org/app.git', type: 'git' },
-  entry_point: 'python /home/app/main.py',
-  commands: ['git clone {{repository}} /home/app && cd /home/app && git checkout {{version}}'],
+  entry_point: 'python /home/main.py',
+  commands: ['git clone {{repository}} /home && git checkout {{version}}'],
   parameters: [{ name: 'version', type: 'plain_string' }],
 };
 
@@ -43,9 +43,9 @@ describe('commands', () => {
       'LABEL com.keboola.docker.runner.origin=builder',
       'WORKDIR /home',
       'ENV APP_VERSION="1.2"',
-      'RUN git clone https://git.example.org/app.git /home/app && cd /home/app && git checkout 1.2',
+      'RUN git clone https://git.example.org/app.git /home && git checkout 1.2',
       'WORKDIR /data',
-      'ENTRYPOINT python /home/app/main.py',
+      'ENTRYPOINT python /home/main.py',
       '',
     ]);
     expect(planned.recipe).toMatchObject({ cache: true, version: '1.2', network: 'bridge' });
