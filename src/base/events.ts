@@ -20,7 +20,7 @@ export type JobEvent =
       readonly type: 'layer';
       readonly image: string;
       readonly digest: string;
-      readonly status: 'downloading' | 'downloaded' | 'unpacking' | 'unpacked' | 'exists';
+      readonly status: 'waiting' | 'downloading' | 'downloaded' | 'unpacking' | 'unpacked' | 'exists';
       readonly bytes: number;
       readonly total: number;
     }

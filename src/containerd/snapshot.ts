@@ -1,5 +1,5 @@
 import { sleep } from '../base/abort.ts';
-import type { Containerd, RequestOf, ResponseOf } from './client.ts';
+import type { CallOptions, Containerd, RequestOf, ResponseOf } from './client.ts';
 import { hasCode } from './errors.ts';
 
 /** Five tries in a third of a second. */
@@ -13,10 +13,11 @@ const longestPauseMs = 160;
 export async function prepareSnapshot(
   containerd: Containerd,
   request: RequestOf<'Snapshots.Prepare'>,
+  options: CallOptions = {},
 ): Promise<ResponseOf<'Snapshots.Prepare'>> {
   for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
     try {
-      return await containerd.call('Snapshots.Prepare', request);
+      return await containerd.call('Snapshots.Prepare', request, options);
     } catch (error) {
       if (!hasCode(error, 'UNKNOWN') || pauseMs > longestPauseMs) throw error;
     }

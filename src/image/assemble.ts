@@ -63,8 +63,8 @@ export async function assemble(client: Containerd, assembly: Assembly): Promise<
     layers: manifest.layers,
     diffIds: config.diffIds,
     chain,
-    fetch: (descriptor, onProgress, signal) =>
-      fetchBlob(client, { assembly, descriptor, kind: 'layer', onProgress, signal }),
+    fetch: (descriptor, progress, signal) =>
+      fetchBlob(client, { assembly, descriptor, kind: 'layer', ...progress, signal }),
   });
   const chainId = chain.at(-1) ?? '';
   if (chainId !== '') {
@@ -143,10 +143,10 @@ async function fetchConfig(client: Containerd, assembly: Assembly, manifest: Man
 function checkDownload({ layers }: Manifest, { name, limits }: Assembly): void {
   const total = layers.reduce((sum, { size }) => sum + size, 0);
   if (total <= limits.downloadSize) return;
-  throw invalid(
-    name,
-    `its layers take ${total} bytes to transfer; images.limits.downloadSize allows ${limits.downloadSize}`,
-  );
+  throw new UserError(`${name} cannot be used: its layers take more than ${limits.downloadSize} bytes to transfer`, {
+    reason: 'quota',
+    hint: 'Use a smaller image; the operator may allow more by images.limits.downloadSize.',
+  });
 }
 
 interface SmallBlob {
@@ -166,7 +166,7 @@ async function fetchSmall(client: Containerd, blob: SmallBlob): Promise<Buffer> 
 
 async function fetchBlob(
   client: Containerd,
-  { assembly, descriptor, kind, onProgress, signal }: SmallBlob & Partial<BlobRequest>,
+  { assembly, descriptor, kind, onProgress, onWait, signal }: SmallBlob & Partial<BlobRequest>,
 ) {
   const { lease, source, turns } = assembly;
   if (!descriptor.digest.startsWith('sha256:'))
@@ -182,6 +182,7 @@ async function fetchBlob(
       prove: () => source.prove(descriptor, kind),
       signal: signal ?? assembly.signal,
       ...(onProgress && { onProgress }),
+      ...(onWait && { onWait }),
     }),
   );
 }

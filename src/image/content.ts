@@ -6,7 +6,14 @@ import type { Descriptor } from './manifest.ts';
 import { Transient } from './registry/transient.ts';
 import { ContentWriter, type Ingest } from './writer.ts';
 
-export interface BlobRequest {
+export interface BlobProgress {
+  /** Called with the bytes that are here, those of an earlier attempt included. */
+  readonly onProgress?: (bytes: number) => void;
+  /** Called while another process fetches the blob, with the bytes that it has. */
+  readonly onWait?: (bytes: number) => void;
+}
+
+export interface BlobRequest extends BlobProgress {
   readonly lease: string;
   readonly descriptor: Descriptor;
   /** The name of the image it belongs to, for errors. */
@@ -21,7 +28,6 @@ export interface BlobRequest {
    * whoever may not fetch a blob must not get it that way.
    */
   readonly prove: () => Promise<void>;
-  readonly onProgress?: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -36,11 +42,11 @@ const lockedForMs = 30 * 60_000;
  * @throws InfrastructureError when the source fails or gives something else, twice; whatever `open` throws; ContainerdError
  */
 export async function ensureBlob(client: Containerd, request: BlobRequest): Promise<'written' | 'present'> {
-  const { lease, descriptor, kind, signal } = request;
+  const { lease, descriptor, kind } = request;
   const { digest, size } = descriptor;
   const ingest: Ingest = { lease, ref: `${kind}-${digest}`, total: size, expected: digest };
   for (let attempt = 1; ; attempt += 1) {
-    using writer = await openWhenFree(client, ingest, signal);
+    using writer = await openWhenFree(client, ingest, request);
     if (writer === undefined) return 'present';
     try {
       if (writer.offset > size) throw new WrongContent();
@@ -92,30 +98,37 @@ export async function labelBlob(
   if (paths.length > 0) await client.call('Content.Update', { info: { digest, labels }, updateMask: { paths } });
 }
 
-/** Opens a writer, waiting with growing pauses while another holds the ref. */
-async function openWhenFree(
+interface Waiting {
+  /** Called while another writer holds the ref, with the bytes that it has. */
+  readonly onWait?: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Opens a writer, waiting with growing pauses while another holds the ref. `undefined` when the expected blob is there already. */
+export async function openWhenFree(
   client: Containerd,
   ingest: Ingest,
-  signal: AbortSignal,
+  { onWait, signal }: Waiting,
 ): Promise<ContentWriter | undefined> {
   const end = performance.now() + lockedForMs;
-  for (let pause = 16; ; pause = Math.min(pause * 2, 2000)) {
+  for (let pause = 16; ; pause = Math.min(pause * 2, 500)) {
     try {
       return await ContentWriter.open(client, ingest, signal);
     } catch (error) {
       if (!isUnavailable(error) || performance.now() > end) throw error;
-      await expectLocked(client, ingest.ref);
+      onWait?.(await bytesOf(client, ingest.ref));
     }
     await sleep(pause * (0.5 + Math.random()), signal);
   }
 }
 
 /** The same code means "locked" and "no connection": a daemon that answers tells them apart. */
-async function expectLocked(client: Containerd, ref: string): Promise<void> {
+async function bytesOf(client: Containerd, ref: string): Promise<number> {
   try {
-    await client.call('Content.Status', { ref });
+    return (await client.call('Content.Status', { ref })).status?.offset ?? 0;
   } catch (error) {
     if (!isNotFound(error)) throw error;
+    return 0;
   }
 }
 
@@ -155,14 +168,14 @@ function belonging({ image }: BlobRequest): string {
 class WrongContent extends Error {}
 
 /** The writer that was just given up may still be closing on the daemon's side: until then the abort fails. */
-async function abortIngest(client: Containerd, ref: string): Promise<void> {
+export async function abortIngest(client: Containerd, ref: string, { patient = true } = {}): Promise<void> {
   for (let pause = 20; ; pause *= 2) {
     try {
       await client.call('Content.Abort', { ref });
       return;
     } catch (error) {
       if (isNotFound(error)) return;
-      if (pause > longestAbortPauseMs || !(isUnavailable(error) || hasCode(error, 'UNKNOWN'))) throw error;
+      if (!patient || pause > longestAbortPauseMs || !(isUnavailable(error) || hasCode(error, 'UNKNOWN'))) throw error;
     }
     await sleep(pause);
   }

@@ -2,6 +2,9 @@ import type { Emit } from '../base/events.ts';
 import type { ImageLimits } from '../base/image-limits.ts';
 import { Semaphore } from '../base/semaphore.ts';
 import type { Containerd } from '../containerd/client.ts';
+import type { BlobProgress } from './content.ts';
+import { Flush } from './durable.ts';
+import { withLock } from './lock.ts';
 import type { Descriptor } from './manifest.ts';
 import { type LayerProgress, layerProgress } from './progress.ts';
 import type { Turns } from './turns.ts';
@@ -19,7 +22,7 @@ export interface Layers {
   readonly limits: ImageLimits;
   readonly turns: Turns;
   /** Brings a layer's blob into the content store. */
-  readonly fetch: (layer: Descriptor, onProgress: (bytes: number) => void, signal: AbortSignal) => Promise<unknown>;
+  readonly fetch: (layer: Descriptor, progress: BlobProgress, signal: AbortSignal) => Promise<unknown>;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -46,7 +49,8 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
     progress: progress.slice(present),
     signal,
   });
-  try {
+  const flush = new Flush();
+  const unpackMissing = async (): Promise<void> => {
     for (const { layer, index } of missing) {
       const chainId = chain[index] as string;
       const result = await turns.run(`snapshot ${snapshotter} ${chainId}`, signal, () =>
@@ -58,6 +62,7 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
           diffId: diffIds[index] as string,
           layer,
           room: { limits, below },
+          flush,
           downloaded: () => downloads[index - present] as Promise<void>,
           onApply: () => progress[index]?.is('unpacking'),
           image,
@@ -68,7 +73,15 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
       below = await grown(client, { image, snapshotter, chainId, room: { limits, below } });
       progress[index]?.is(result === 'unpacked' ? 'unpacked' : 'exists');
     }
+  };
+  try {
+    const name = `unpack-${snapshotter}-${chain.at(-1)}`;
+    const onWait = (): void => progress[present]?.waiting(layers[present]?.size ?? 0);
+    if (missing.length > 0) {
+      await turns.run(name, signal, () => withLock(client, { lease, name, onWait, signal }, unpackMissing));
+    }
     await Promise.all(downloads);
+    await flush.finish(client, snapshotter, chain);
   } catch (error) {
     stop.abort(error);
     await Promise.allSettled(downloads);
@@ -100,10 +113,10 @@ interface Downloads {
 function startDownloads(work: Layers, { missing, progress, signal }: Downloads): readonly Promise<void>[] {
   const slots = new Semaphore(downloadsAtOnce);
   return missing.map((layer, index) => {
-    const { downloading, is } = progress[index] as LayerProgress;
+    const { downloading, waiting, is } = progress[index] as LayerProgress;
     const download = slots.run(async () => {
       signal.throwIfAborted();
-      await work.fetch(layer, downloading, signal);
+      await work.fetch(layer, { onProgress: downloading, onWait: waiting }, signal);
       is('downloaded');
     });
     // Whoever applies the layer sees the failure; until then it must not count as unhandled.

@@ -3,10 +3,12 @@ import type { Emit } from '../base/events.ts';
 import { ulid } from '../base/ids.ts';
 import { Scope } from '../base/scope.ts';
 import type { Containerd } from '../containerd/client.ts';
-import { ContainerdError, isAlreadyExists, isNotFound } from '../containerd/errors.ts';
+import { ContainerdError, isAlreadyExists, isFailedPrecondition, isNotFound } from '../containerd/errors.ts';
+import { prepareSnapshot } from '../containerd/snapshot.ts';
 import type { Mount } from '../gen/containerd.ts';
 import { labelBlob } from './content.ts';
 import { invalid } from './document.ts';
+import { type Durability, durabilityOf, type Flush, unsyncedLabels } from './durable.ts';
 import type { Descriptor } from './manifest.ts';
 import type { Room } from './unpack-limits.ts';
 import { watchUnpack } from './watch.ts';
@@ -20,6 +22,8 @@ export interface LayerUnpack {
   readonly diffId: string;
   readonly layer: Descriptor;
   readonly room: Room;
+  /** Told what has to be written out. */
+  readonly flush: Flush;
   /** Resolves when the layer's blob is in the content store. Not awaited when the snapshot exists already. */
   readonly downloaded: () => Promise<void>;
   readonly onApply: () => void;
@@ -29,6 +33,7 @@ export interface LayerUnpack {
   readonly signal: AbortSignal;
 }
 
+const extractPrefix = 'extract-';
 const applyDeadlineMs = 60 * 60_000;
 const maxAttempts = 3;
 
@@ -51,7 +56,7 @@ export async function unpackLayer(client: Containerd, unpack: LayerUnpack): Prom
   throw new InfrastructureError(`the snapshot ${unpack.chainId} appears and disappears; something else is removing it`);
 }
 
-/** How many of the chain's snapshots exist already, counted from the bottom; those are put under the lease. */
+/** How many of the chain's snapshots exist already and can be built on, counted from the bottom; those are put under the lease. */
 export async function countUnpacked(
   client: Containerd,
   keeper: { readonly lease: string; readonly snapshotter: string },
@@ -59,35 +64,60 @@ export async function countUnpacked(
 ): Promise<number> {
   for (let count = chain.length; count > 0; count -= 1) {
     const id = chain[count - 1] as string;
-    if ((await snapshotExists(client, keeper.snapshotter, id)) && (await keepSnapshot(client, keeper, id)))
-      return count;
+    const found = await findSnapshot(client, keeper.snapshotter, id);
+    if (found === 'lost') await removeLost(client, keeper.snapshotter, id);
+    else if (found !== undefined && (await keepSnapshot(client, keeper, id))) return count;
   }
   return 0;
 }
 
-/** Whether a committed snapshot of this name exists. */
+/** Whether a committed snapshot of this name exists that can be built on. */
 export async function snapshotExists(client: Containerd, snapshotter: string, name: string): Promise<boolean> {
+  const found = await findSnapshot(client, snapshotter, name);
+  return found !== undefined && found !== 'lost';
+}
+
+async function findSnapshot(client: Containerd, snapshotter: string, name: string): Promise<Durability | undefined> {
   try {
     const { info } = await client.call('Snapshots.Stat', { snapshotter, key: name });
-    return info?.kind === 'COMMITTED';
+    return info?.kind === 'COMMITTED' ? await durabilityOf(info.labels) : undefined;
   } catch (error) {
-    if (isNotFound(error)) return false;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
 }
 
+/** With what was built on it before the power cut: other layers that are as lost, and unpacking that nobody goes on with. */
+async function removeLost(client: Containerd, snapshotter: string, name: string): Promise<void> {
+  try {
+    await removeSnapshot(client, snapshotter, name);
+    return;
+  } catch (error) {
+    if (!isFailedPrecondition(error)) throw error;
+  }
+  for await (const { info } of client.stream('Snapshots.List', { snapshotter, filters: [`parent=="${name}"`] })) {
+    for (const child of info) {
+      const isLost = child.name.startsWith(extractPrefix) || (await durabilityOf(child.labels)) === 'lost';
+      if (isLost) await removeLost(client, snapshotter, child.name);
+    }
+  }
+  await removeSnapshot(client, snapshotter, name);
+}
+
 async function unpackOnce(client: Containerd, unpack: LayerUnpack): Promise<void> {
-  const { lease, snapshotter, chainId, parent } = unpack;
-  const key = `extract-${ulid()} ${chainId}`;
+  const { lease, snapshotter, chainId, parent, flush } = unpack;
+  const key = `${extractPrefix}${ulid()} ${chainId}`;
   const labels = { 'containerd.io/snapshot.ref': chainId };
   await using scope = new Scope(unpack.emit);
   scope.own(`snapshot ${key}`, () => removeSnapshot(client, snapshotter, key));
-  const { mounts } = await client.call('Snapshots.Prepare', { snapshotter, key, parent, labels }, { lease });
+  const { mounts } = await prepareSnapshot(client, { snapshotter, key, parent, labels }, { lease });
   await unpack.downloaded();
   unpack.onApply();
   await apply(client, unpack, { key, mounts });
-  await client.call('Snapshots.Commit', { snapshotter, name: chainId, key, labels }, { lease });
+  const committed = { ...labels, ...(await unsyncedLabels()) };
+  await client.call('Snapshots.Commit', { snapshotter, name: chainId, key, labels: committed }, { lease });
   scope.abandon();
+  flush.add(chainId, mounts);
   await labelBlob(client, unpack.layer.digest, { 'containerd.io/uncompressed': unpack.diffId });
 }
 
@@ -98,7 +128,7 @@ async function apply(
 ): Promise<void> {
   const { layer, diffId, image } = unpack;
   const { mediaType, digest, size } = layer;
-  const request = { diff: { mediaType, digest, size }, mounts: onto.mounts, syncFs: true };
+  const request = { diff: { mediaType, digest, size }, mounts: onto.mounts };
   const { applied } = await watchUnpack(client, { ...unpack, key: onto.key }, (signal) =>
     client.call('Diff.Apply', request, { signal, deadlineMs: applyDeadlineMs }).catch((error: unknown) => {
       const problem = problemOf(error);
