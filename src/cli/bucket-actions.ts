@@ -1,7 +1,7 @@
 import { counted } from '../base/counted.ts';
 import { listBuckets } from '../storage/local/buckets.ts';
+import { tableIds } from '../storage/local/existing-table.ts';
 import { bucketInfo, makeBucket, removeBucket } from '../storage/local/manage-buckets.ts';
-import { tableIds } from '../storage/local/tables.ts';
 import { print, printJson, printTable, shown } from './output.ts';
 import { withProject } from './project.ts';
 import type { Session } from './session.ts';

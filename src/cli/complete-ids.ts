@@ -5,8 +5,8 @@ import type { Need } from '../job/storage.ts';
 import { listBuckets } from '../storage/local/buckets.ts';
 import { listComponents } from '../storage/local/components.ts';
 import { getConfiguration, listConfigurations } from '../storage/local/configuration-store.ts';
+import { tableIds } from '../storage/local/existing-table.ts';
 import type { LocalStorage } from '../storage/local/local-storage.ts';
-import { tableIds } from '../storage/local/tables.ts';
 import { withProject } from './project.ts';
 
 /** What has ids that a command line can name. */

@@ -1,10 +1,11 @@
 import { typeOf, typeText } from '../base/column-types.ts';
 import { counted } from '../base/counted.ts';
-import { UsageError, UserError } from '../base/errors.ts';
+import { UsageError } from '../base/errors.ts';
 import type { FileInfo, StoredMetadata, TableInfo } from '../job/storage.ts';
 import { formatBytes, truncate } from '../sinks/format.ts';
 import { listBuckets } from '../storage/local/buckets.ts';
-import { previewTable, tableIds } from '../storage/local/tables.ts';
+import { noTable, tableIds } from '../storage/local/existing-table.ts';
+import { previewTable } from '../storage/local/tables.ts';
 import { print, printJson, printTable, shown } from './output.ts';
 import { withProject } from './project.ts';
 import type { Session } from './session.ts';
@@ -62,7 +63,7 @@ export async function showTable(id: string, rowsText: string, { config, json }: 
   if (!/^\d{1,6}$/.test(rowsText)) throw new UsageError(`--rows needs a whole number, not "${rowsText}"`);
   await withProject(config, async ({ storage }) => {
     const table = await storage.table(id);
-    if (table === undefined) throw new UserError(`there is no table "${id}"`, { hint: 'See `componentd storage ls`.' });
+    if (table === undefined) throw noTable(storage.partsFor(), id);
     const { columns, rows } = await previewTable(storage.partsFor(), id, Number(rowsText));
     if (json) return printJson({ type: 'result', table, preview: rows });
     print(

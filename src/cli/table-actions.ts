@@ -1,9 +1,10 @@
 import { baseTypeOf, baseTypes, type ColumnType } from '../base/column-types.ts';
 import { UsageError } from '../base/errors.ts';
 import { addColumn, dropColumn, dropTable, setPrimaryKey, truncateTable } from '../storage/local/alter.ts';
+import { tableIds } from '../storage/local/existing-table.ts';
 import { createTable, type NewColumn } from '../storage/local/make-table.ts';
 import type { ProjectParts } from '../storage/local/parts.ts';
-import { tableIds } from '../storage/local/tables.ts';
+import { renameTable } from '../storage/local/rename.ts';
 import { print, printJson, printTable, shown } from './output.ts';
 import { withProject } from './project.ts';
 import type { Session } from './session.ts';
@@ -78,6 +79,16 @@ export async function remove(id: string, isForced: boolean, session: Session): P
     dropTable(storage.partsFor(), id, { isForced });
     if (session.json) printJson({ type: 'result', removedTable: id });
     else print(`removed table ${shown(id)}`);
+  });
+}
+
+export async function rename(id: string, to: string, { config, json }: Session): Promise<void> {
+  await withProject(config, async ({ storage }) => {
+    const namedBy = renameTable(storage.partsFor(), id, to);
+    if (json) return printJson({ type: 'result', table: await storage.table(to), namedBy });
+    print(`renamed table ${shown(id)} to ${shown(to)}`);
+    for (const { component, id: named } of namedBy)
+      print(`  warning: configuration ${shown(named)} of ${shown(component)} still names ${shown(id)}`);
   });
 }
 

@@ -3,6 +3,7 @@ import { typeText } from '../../base/column-types.ts';
 import { InfrastructureError, throwProblems, UserError } from '../../base/errors.ts';
 import { privateDirectory } from '../../base/files.ts';
 import { removeReplaced } from './collect.ts';
+import { existingTable } from './existing-table.ts';
 import { newImportId } from './import-id.ts';
 import { isSameKey, type LoadContext, rekeyed } from './loads.ts';
 import { type NewColumn, newColumnProblems, typesIn } from './make-table.ts';
@@ -28,7 +29,7 @@ export function dropTable(
 ): void {
   catalogue.write(() => {
     guard.require({ on: 'bucket', bucket: tableName(id).bucket, to: 'write' });
-    refuseLoss(existing(id, readTableState(catalogue, id)), isForced);
+    refuseLoss(existingTable({ catalogue, guard }, id), isForced);
     dropTableState(catalogue, id, Date.now());
   });
 }
@@ -122,10 +123,7 @@ async function alterTable(
   try {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       guard.require({ on: 'bucket', bucket, to: 'write' });
-      const before = existing(
-        id,
-        catalogue.read(() => readTableState(catalogue, id)),
-      );
+      const before = catalogue.read(() => existingTable({ catalogue, guard }, id));
       const now = Date.now();
       const changed = await change(before, { engine, directory, pathOf, now });
       const after = { ...changed, revision: before.revision + 1, lastChange: Math.max(now, before.lastChange) };
@@ -145,11 +143,6 @@ async function alterTable(
     await discardStaged(folder, commitId);
   }
   throw new InfrastructureError(`others keep changing the table ${id}`);
-}
-
-function existing(id: string, table: TableState | undefined): TableState {
-  if (table !== undefined) return table;
-  throw new UserError(`there is no table ${id}`, { hint: 'List the tables with `componentd storage ls`.' });
 }
 
 function assertColumn(table: TableState, column: string): void {

@@ -1,9 +1,8 @@
 import { UserError } from '../../base/errors.ts';
 import type { MetadataEntry, Need, StoredMetadata } from '../../job/storage.ts';
-import type { Catalogue } from './catalogue.ts';
+import { existingTable } from './existing-table.ts';
 import { columnMetadataOf, metadataOf, type Subject, setMetadata } from './metadata.ts';
 import type { ProjectParts } from './parts.ts';
-import { readTableState } from './table-state.ts';
 
 const longestKey = 255;
 const longestValue = 1 << 20;
@@ -24,7 +23,7 @@ export function subjectOf(text: string): Subject {
 export function listMetadata({ catalogue, guard }: ProjectParts, subject: Subject): readonly StoredMetadata[] {
   guard.require(need(subject, 'read'));
   return catalogue.read(() => {
-    assertThere(catalogue, subject);
+    assertThere({ catalogue, guard }, subject);
     if (subject.kind !== 'column') return metadataOf(catalogue, subject.kind, subject.id);
     const all = columnMetadataOf(catalogue, subject.id);
     return Object.hasOwn(all, subject.column) ? (all[subject.column] ?? []) : [];
@@ -47,7 +46,7 @@ export function putMetadata(
   }
   catalogue.write(() => {
     guard.require(need(subject, 'write'));
-    assertThere(catalogue, subject);
+    assertThere({ catalogue, guard }, subject);
     setMetadata(catalogue, subject, { provider, entries: [entry], now: Date.now() });
   });
 }
@@ -60,7 +59,7 @@ export function removeMetadata(
 ): number {
   return catalogue.write(() => {
     guard.require(need(subject, 'write'));
-    assertThere(catalogue, subject);
+    assertThere({ catalogue, guard }, subject);
     const column = subject.kind === 'column' ? subject.column : '';
     const { changes } = catalogue.run(
       'DELETE FROM metadata WHERE kind = ? AND object = ? AND columnName = ? AND key = ? AND (? IS NULL OR provider = ?)',
@@ -75,14 +74,13 @@ function need({ kind, id }: Subject, to: 'read' | 'write'): Need {
   return { on: 'bucket', bucket: kind === 'bucket' ? id : id.slice(0, id.lastIndexOf('.')), to };
 }
 
-function assertThere(catalogue: Catalogue, subject: Subject): void {
+function assertThere(parts: Pick<ProjectParts, 'catalogue' | 'guard'>, subject: Subject): void {
   const hint = { hint: 'See `componentd storage ls`.' };
   if (subject.kind === 'bucket') {
-    if (catalogue.one('SELECT 1 FROM buckets WHERE id = ?', subject.id) !== undefined) return;
+    if (parts.catalogue.one('SELECT 1 FROM buckets WHERE id = ?', subject.id) !== undefined) return;
     throw new UserError(`there is no bucket ${subject.id}`, hint);
   }
-  const table = readTableState(catalogue, subject.id);
-  if (table === undefined) throw new UserError(`there is no table ${subject.id}`, hint);
+  const table = existingTable(parts, subject.id);
   if (subject.kind === 'table' || table.columns.includes(subject.column)) return;
   throw new UserError(`table ${subject.id} has no column ${subject.column}`, {
     hint: `Its columns are ${table.columns.join(', ')}.`,

@@ -5,6 +5,7 @@ import { UserError } from '../../base/errors.ts';
 import type { Need, TableExport, TableInfo } from '../../job/storage.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Selection } from './engine/protocol.ts';
+import { existingTable } from './existing-table.ts';
 import { columnMetadataOf, metadataOf } from './metadata.ts';
 import type { ProjectParts } from './parts.ts';
 import { dataFile, readTableState, rowsOf, type TableState } from './table-state.ts';
@@ -47,27 +48,13 @@ export function readingTable(id: string): Need {
   return { on: 'bucket', bucket: id.slice(0, Math.max(0, id.lastIndexOf('.'))), to: 'read' };
 }
 
-/** All tables' ids, or those of a bucket; those that the token may not read are left out. */
-export function tableIds(
-  { catalogue, guard }: Pick<ProjectParts, 'catalogue' | 'guard'>,
-  bucket?: string,
-): readonly string[] {
-  const may = guard.viewer();
-  const rows =
-    bucket === undefined
-      ? catalogue.all('SELECT id, bucket FROM tables ORDER BY id')
-      : catalogue.all('SELECT id, bucket FROM tables WHERE bucket = ? ORDER BY id', bucket);
-  const seen = rows.filter((row) => may({ on: 'bucket', bucket: row.bucket as string, to: 'read' }));
-  return seen.map(({ id }) => id as string);
-}
-
 /** Writes the table as CSV to a path that does not exist yet. @throws UserError for an unknown table or column, or a date that is none */
 export async function exportTable(
-  { catalogue, folder, engine }: Pick<ProjectParts, 'catalogue' | 'folder' | 'engine'>,
+  { catalogue, folder, engine, guard }: Pick<ProjectParts, 'catalogue' | 'folder' | 'engine' | 'guard'>,
   request: TableExport,
   signal?: AbortSignal,
 ): Promise<{ readonly rows: number }> {
-  const table = existingTable(catalogue, request.table);
+  const table = catalogue.read(() => existingTable({ catalogue, guard }, request.table));
   const selection = selectionOf(table, request);
   if (table.segments.length > 0) {
     const rows = rowsOf(table, (data) => join(folder.tables, dataFile(data)));
@@ -86,19 +73,13 @@ export async function previewTable(
   limit: number,
 ): Promise<{ readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] }> {
   guard.require(readingTable(id));
-  const table = existingTable(catalogue, id);
+  const table = catalogue.read(() => existingTable({ catalogue, guard }, id));
   const { columns } = table;
   if (table.segments.length === 0) return { columns, rows: [] };
   const rows = rowsOf(table, (data) => join(folder.tables, dataFile(data)));
   const selection = { columns, limit: Math.min(limit, previewRows) };
   const preview = await engine.call('preview', { rows, selection, maxCharacters: previewCharacters });
   return { columns, rows: preview.rows };
-}
-
-function existingTable(catalogue: Catalogue, id: string): TableState {
-  const table = catalogue.read(() => readTableState(catalogue, id));
-  if (table !== undefined) return table;
-  throw new UserError(`there is no table ${id}`, { hint: 'List the tables with `componentd storage ls`.' });
 }
 
 function selectionOf(table: TableState, request: TableExport): Selection {

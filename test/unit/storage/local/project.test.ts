@@ -10,13 +10,14 @@ import { type CollectOptions, collect } from '../../../../src/storage/local/coll
 import { addComponent, listComponents } from '../../../../src/storage/local/components.ts';
 import { getConfiguration, listConfigurations } from '../../../../src/storage/local/configuration-store.ts';
 import { setConfiguration } from '../../../../src/storage/local/configurations.ts';
+import { tableIds } from '../../../../src/storage/local/existing-table.ts';
 import { setFeature } from '../../../../src/storage/local/features.ts';
 import { tokenOf } from '../../../../src/storage/local/holder.ts';
 import { importFile, importTable } from '../../../../src/storage/local/imports.ts';
 import { initProject } from '../../../../src/storage/local/init.ts';
 import type { LocalStorage } from '../../../../src/storage/local/local-storage.ts';
 import { openLocalStorage } from '../../../../src/storage/local/open.ts';
-import { previewTable, tableIds } from '../../../../src/storage/local/tables.ts';
+import { previewTable } from '../../../../src/storage/local/tables.ts';
 
 let directory: string;
 let path: string;

@@ -7,6 +7,7 @@ import { UserError } from '../../../../src/base/errors.ts';
 import { collect } from '../../../../src/storage/local/collect.ts';
 import { existingConfiguration } from '../../../../src/storage/local/configuration-store.ts';
 import { changeConfiguration } from '../../../../src/storage/local/configurations.ts';
+import { tableIds } from '../../../../src/storage/local/existing-table.ts';
 import { holderOf, tokenOf } from '../../../../src/storage/local/holder.ts';
 import { importFile, importTable } from '../../../../src/storage/local/imports.ts';
 import { initProject } from '../../../../src/storage/local/init.ts';
@@ -15,7 +16,6 @@ import { openLocalStorage } from '../../../../src/storage/local/open.ts';
 import type { ProjectParts } from '../../../../src/storage/local/parts.ts';
 import { keepNext, projectToken, resetProjectToken, takeNext } from '../../../../src/storage/local/project-token.ts';
 import { noRights, type Rights } from '../../../../src/storage/local/rights.ts';
-import { tableIds } from '../../../../src/storage/local/tables.ts';
 import { createToken, listTokens, refreshToken, removeToken, showToken } from '../../../../src/storage/local/tokens.ts';
 
 let directory: string;
