@@ -30,6 +30,12 @@ Examples:
   componentd storage table key in.c-shop.orders id,day
   componentd storage table key in.c-shop.orders`;
 
+const renameHelp = `
+ID may be in another bucket. Rows, key, types and metadata stay. Configurations that name the old id are told, and left as they are.
+
+Example:
+  componentd storage table rename in.c-shop.orders in.c-archive.orders-2025`;
+
 interface Force {
   readonly force?: boolean;
 }
@@ -67,6 +73,9 @@ export function tableCommand(storage: Command, session: () => Session): void {
     async (id: string, options: ExportOptions) => {
       await (await import('./transfer.ts')).exportTo(id, options, session());
     },
+  );
+  verb('rename <table> <id>', 'give a table another id', renameHelp).action(async (id: string, to: string) =>
+    (await actions()).rename(id, to, session()),
   );
   verb('key <table> [columns]', 'set or remove the primary key', keyHelp).action(
     async (id: string, columns: string | undefined) => (await actions()).setKey(id, columns, session()),

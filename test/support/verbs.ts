@@ -136,6 +136,7 @@ export function verbCases({ site, job, files, fresh }: Playground): Readonly<Rec
     'storage table show': () => ({ args: ['storage', 'table', 'show', 'in.c-geo.cities'] }),
     'storage table import': () => ({ args: ['storage', 'table', 'import', 'in.c-geo.more', files.table] }),
     'storage table export': () => ({ args: ['storage', 'table', 'export', 'in.c-geo.cities'], raw: true }),
+    'storage table rename': onTable('rename', `in.c-geo.${fresh()}`),
     'storage table key': onTable('key', 'id'),
     'storage table add-column': onTable('add-column', 'more'),
     'storage table drop-column': onTable('drop-column', 'name', '--force'),

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { ColumnType } from '../../../../src/base/column-types.ts';
 import { addColumn, dropColumn, dropTable, setPrimaryKey, truncateTable } from '../../../../src/storage/local/alter.ts';
 import { listBuckets } from '../../../../src/storage/local/buckets.ts';
+import { setConfiguration } from '../../../../src/storage/local/configurations.ts';
 import { findFiles } from '../../../../src/storage/local/files.ts';
 import { importFile, importTable, type TableImport } from '../../../../src/storage/local/imports.ts';
 import { initProject } from '../../../../src/storage/local/init.ts';
@@ -15,6 +16,9 @@ import { bucketInfo, makeBucket, removeBucket } from '../../../../src/storage/lo
 import { removeFile, tagFile, untagFile } from '../../../../src/storage/local/manage-files.ts';
 import { listMetadata, putMetadata, removeMetadata, subjectOf } from '../../../../src/storage/local/manage-metadata.ts';
 import { openLocalStorage } from '../../../../src/storage/local/open.ts';
+import { renameTable } from '../../../../src/storage/local/rename.ts';
+import { noRights } from '../../../../src/storage/local/rights.ts';
+import { createToken } from '../../../../src/storage/local/tokens.ts';
 
 let directory: string;
 let storage: LocalStorage;
@@ -51,6 +55,50 @@ async function exported(table = 'in.c-a.t'): Promise<string> {
 }
 
 describe('a table', () => {
+  test('gets another id, and keeps all the rest', async () => {
+    const columns = [{ name: 'id', type: needed }, { name: 'note' }];
+    createTable(storage.parts, { id: 'in.c-a.t', columns, primaryKey: ['id'], description: 'Things' });
+    putMetadata(storage.parts, subjectOf('in.c-a.t.note'), { key: 'k', value: 'v', provider: 'user' });
+    await load('id,note\n1,x\n2,y\n', { incremental: true });
+    await load('id,note\n2,z\n', { incremental: true });
+    const before = await storage.table('in.c-a.t');
+    const { catalogue, secrets } = storage.parts;
+    const naming = { input: { tables: [{ source: 'in.c-a.t' }] } };
+    const inRow = { rows: [{ id: 'r', configuration: JSON.stringify(naming) }] };
+    setConfiguration(catalogue, secrets, 'acme.ex', { id: 'itself', configuration: JSON.stringify(naming) });
+    setConfiguration(catalogue, secrets, 'acme.ex', { id: 'row', ...inRow });
+    setConfiguration(catalogue, secrets, 'acme.ex', { id: 'other', configuration: '{"table":"in.c-a.ta"}' });
+    const namedBy = renameTable(storage.parts, 'in.c-a.t', 'out.c-new.u');
+    expect(namedBy.map(({ id }) => id)).toEqual(['itself', 'row']);
+    const uri = before?.uri.replace('in.c-a.t', 'out.c-new.u');
+    expect(await storage.table('out.c-new.u')).toEqual({ ...before, id: 'out.c-new.u', name: 'u', uri });
+    expect((await exported('out.c-new.u')).split('\n').sort()).toEqual(['', '"1","x"', '"2","z"', '"id","note"']);
+    expect(await storage.table('in.c-a.t')).toBeUndefined();
+    // The old id is free, and both are tables of their own.
+    await load('a\n7\n');
+    expect(() => renameTable(storage.parts, 'out.c-new.u', 'in.c-a.t')).toThrow('there is a table in.c-a.t already');
+    expect(() => renameTable(storage.parts, 'in.c-a.none', 'in.c-a.u')).toThrow('there is no table in.c-a.none');
+    const misspelt = expect.objectContaining({ hint: expect.stringContaining('Did you mean out.c-new.u?') });
+    expect(() => dropTable(storage.parts, 'out.c-nw.u', forced)).toThrow(misspelt);
+    expect(() => renameTable(storage.parts, 'in.c-a.t', 'in.c-a')).toThrow('is not a table id');
+    expect(await exported()).toBe('"a"\n"7"\n');
+  });
+
+  test('is renamed by whoever may write in both buckets', async () => {
+    await load('a\n1\n');
+    const { catalogue, guard } = storage.parts;
+    const input = {
+      description: 'one',
+      expires: undefined,
+      rights: { ...noRights, buckets: { 'in.c-a': 'write' as const } },
+    };
+    const { id } = createToken(catalogue, guard, input);
+    const { parts } = storage.actingAs(id);
+    expect(() => renameTable(parts, 'in.c-a.t', 'out.c-new.u')).toThrow('may not write bucket out.c-new');
+    expect(listBuckets(storage.parts).map((bucket) => bucket.id)).toEqual(['in.c-a']);
+    expect(renameTable(parts, 'in.c-a.t', 'in.c-a.u')).toEqual([]);
+  });
+
   test('is made empty, with types and a key, and takes what fits', async () => {
     const columns = [{ name: 'id', type: needed }, { name: 'note' }];
     createTable(storage.parts, { id: 'in.c-a.t', columns, primaryKey: ['id'], description: 'Things' });
