@@ -182,11 +182,11 @@ async function tricks(): Promise<void> {
     await registry.resolve();
   });
 
-  await outcome('a manifest byte by byte', async () => {
+  await outcome('a manifest in tiny pieces', async () => {
     state.registry = ({ method }, response) => {
       if (method === 'HEAD') return void response.writeHead(405).end();
       response.writeHead(200, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' });
-      const piece = Buffer.from('1\r\n \r\n'.repeat(10_000));
+      const piece = Buffer.from('8\r\n        \r\n'.repeat(5_000));
       const socket = response.socket as Socket;
       response.write(' ');
       const more = (): void => {

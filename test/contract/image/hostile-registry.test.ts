@@ -82,7 +82,7 @@ test('no password, token or cookie arrives anywhere else', () => {
 
 test('every trick ends within its time and without taking memory', () => {
   for (const { trick, ms, grewBytes } of outcomes.values()) {
-    expect(ms, trick).toBeLessThan(10_000);
+    expect(ms, trick).toBeLessThan(20_000);
     expect(grewBytes, trick).toBeLessThan(64 * 2 ** 20);
   }
 });
@@ -122,7 +122,7 @@ describe('refused is', () => {
     ['blob to /same/again', 'infrastructure'],
     ['a name that leads elsewhere the second time', 'address_refused'],
     ['a scope of everything, at length', 'registry_denied'],
-    ['a manifest byte by byte', 'image_invalid'],
+    ['a manifest in tiny pieces', 'image_invalid'],
     ['headers that trickle', 'Transient'],
     ['headers without end', 'header_overflow'],
     ['one header without end', 'header_overflow'],

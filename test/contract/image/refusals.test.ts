@@ -161,7 +161,7 @@ const tricks: readonly (readonly [string, string, Trick])[] = [
   ['a layer of no size', 'no valid size', layerPart({ size: 0 })],
   ['a layer of any size', 'no valid size', { layer: withoutSize }],
   ['a layer of endless size', 'no valid size', layerPart({ size: 1e300 })],
-  ['a layer of a petabyte', 'images.limits.downloadSize', layerPart({ size: 2 ** 50 })],
+  ['a layer of a petabyte', 'to transfer', { reason: 'quota', ...layerPart({ size: 2 ** 50 }) }],
   ['a layer with a digest of MD5', 'no valid digest', layerPart({ digest: 'md5:d41d8cd98f00b204e9800998ecf8427e' })],
   ['a layer with a digest that is a path', 'no valid digest', layerPart({ digest: 'sha256:../../../etc/passwd' })],
   [
@@ -189,11 +189,7 @@ const tricks: readonly (readonly [string, string, Trick])[] = [
     { config: (c) => ({ ...c, rootfs: { type: 'layers', diff_ids: [`sha256:${'0'.repeat(64)}`] } }) },
   ],
   ['a layer that is no tar', 'tar|archive|EOF|header', { tars: [randomBytes(5000)] }],
-  [
-    'a layer with a digest that containerd does not keep',
-    'sha512',
-    { algorithm: 'sha512' },
-  ],
+  ['a layer with a digest that containerd does not keep', 'sha512', { algorithm: 'sha512' }],
   [
     'a config with another digest',
     'another digest or size',
