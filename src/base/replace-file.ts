@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
+import { syncDirectory } from './files.ts';
 
 /**
  * Lets `write` fill a file of the caller: whoever looks sees the file of before or the whole new one. What stands at the path and is no regular
@@ -16,13 +16,12 @@ export async function replaceFile<T>(path: string, write: (destination: Writable
   });
   const found = await stat(target).catch(() => undefined);
   if (found?.isDirectory()) throw Object.assign(new Error(`${path} is a directory`), { code: 'EISDIR', path });
-  if (found !== undefined && !found.isFile()) return await write(createWriteStream(target));
+  if (found !== undefined && !found.isFile()) return await write((await open(target, 'w')).createWriteStream());
   const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}`);
   try {
-    const result = await write(createWriteStream(temporary, { flags: 'wx' }));
-    await using handle = await open(temporary, 'r+');
-    await handle.sync();
+    const result = await write((await open(temporary, 'wx', 0o666)).createWriteStream({ flush: true }));
     await rename(temporary, target);
+    await syncDirectory(dirname(target));
     return result;
   } catch (error) {
     await rm(temporary, { force: true });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Readable, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { InfrastructureError } from '../../base/errors.ts';
 import type { Emit } from '../../base/events.ts';
@@ -40,7 +40,12 @@ export async function exportImages(
   return withLease(client, emit, async (lease) => {
     const images = await held(client, references, { lease, complete });
     const counted = { bytes: 0 };
-    await pipeline(Readable.from(counting(archive(client, images, signal), counted)), destination, { signal });
+    try {
+      await pipeline(counting(archive(client, images, signal), counted), destination, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    }
     return {
       images: images.map(({ reference, target }) => ({ name: reference.name, digest: target.digest })),
       bytes: counted.bytes,
