@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { imageLimitsOf } from '../../../src/base/image-limits.ts';
 import { createImages } from '../../../src/image/images.ts';
@@ -152,6 +153,32 @@ const tricks: readonly (readonly [string, string, Trick])[] = [
     {
       reason: 'wrong_content',
       answer: body((response) => response.writeHead(200, { 'content-type': 'text/plain' }).end('{}')),
+    },
+  ],
+  [
+    'a digest in the header that is of something else',
+    'sent something else',
+    {
+      reason: 'wrong_content',
+      answer: (served, { method, url = '' }, response) => {
+        if (!url.includes('/manifests/')) return false;
+        const { bytes, mediaType } = served.top;
+        response.setHeader('docker-content-digest', `sha256:${'b'.repeat(64)}`);
+        response.writeHead(200, { 'content-type': mediaType, 'content-length': bytes.length });
+        response.end(method === 'HEAD' ? undefined : bytes);
+        return true;
+      },
+    },
+  ],
+  [
+    'a manifest of a thousand times its size, compressed',
+    'sent something else',
+    {
+      reason: 'wrong_content',
+      answer: body((response) => {
+        const coded = { 'content-type': types.manifest, 'content-encoding': 'gzip' };
+        response.writeHead(200, coded).end(gzipSync(spaces(64 * 2 ** 20)));
+      }),
     },
   ],
   ['128 layers', '128 layers', { manifest: (m) => ({ ...m, layers: Array(128).fill((m.layers as unknown[])[0]) }) }],
