@@ -59,6 +59,7 @@ function rowsOf(image: InspectedImage, { isWhole, isUnpacked }: ReturnType<typeo
     ['digest', image.digest],
     ['platform', image.platform ?? ''],
     ['from', image.sources.join(', ') || 'an archive, or another client'],
+    ['for', accessText(image.access)],
     ['came', shortTime(image.createdAt)],
     ['built', image.builtAt ?? ''],
     ['last used', shortTime(image.lastUsedAt)],
@@ -79,6 +80,12 @@ function rowsOf(image: InspectedImage, { isWhole, isUnpacked }: ReturnType<typeo
     ['ports (no effect)', list(withoutEffect?.ports)],
     ['health check', withoutEffect?.hasHealthcheck === true ? 'no effect' : ''],
   ];
+}
+
+function accessText(access: InspectedImage['access']): string {
+  if (access === undefined) return '';
+  if (access.kind === 'private') return `whom its registry gives it to, last on ${shortTime(access.givenAt ?? '')}`;
+  return access.kind === 'own' ? 'the tenant, who brought it' : 'everybody, as its registry says';
 }
 
 function keptBy({ usedBy, isPinned }: ListedImage): string {

@@ -36,7 +36,25 @@ export function readAccess({ target, labels }: Image): Access | undefined {
   if (target === null || digest !== target.digest) return undefined;
   if (kind === 'own' || kind === 'public') return { kind };
   if (kind !== 'private') return undefined;
-  return { kind, salt, given: new Map(given.map((entry) => [entry.split('@')[0] ?? '', Number(entry.split('@')[1])])) };
+  return { kind, salt, given: new Map(given.flatMap(readGiven)) };
+}
+
+function readGiven(entry: string): readonly (readonly [string, number])[] {
+  const [, who = '', seconds] = /^([a-z0-9]+)@(\d{1,11})$/.exec(entry) ?? [];
+  return seconds === undefined ? [] : [[who, Number(seconds)]];
+}
+
+/** Who may use it, and when its registry last gave it to somebody: for people. */
+export interface AccessSummary {
+  readonly kind: Access['kind'];
+  /** ISO 8601, UTC; of a private one. */
+  readonly givenAt?: string;
+}
+
+export function summarizeAccess(access: Access): AccessSummary {
+  if (access.kind !== 'private') return { kind: access.kind };
+  const seconds = Math.max(0, ...access.given.values());
+  return { kind: access.kind, givenAt: new Date(seconds * 1000).toISOString() };
 }
 
 export function formatAccess(digest: string, access: Access): string {
@@ -48,7 +66,7 @@ export function formatAccess(digest: string, access: Access): string {
 export function givenAt(access: Access | undefined, credentials: RegistryCredentials | undefined): number | undefined {
   if (access?.kind !== 'private') return undefined;
   const seconds = access.given.get(whoIs(access.salt, credentials));
-  return seconds === undefined || !Number.isSafeInteger(seconds) ? undefined : seconds * 1000;
+  return seconds === undefined ? undefined : seconds * 1000;
 }
 
 /** The same, now that the registry gave it once more. */

@@ -1,5 +1,6 @@
 import { classify } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
+import { type AccessSummary, readAccess, summarizeAccess } from './access.ts';
 import { chainIds } from './chain.ts';
 import { chooseImages } from './collection/choose.ts';
 import { jobsByImage } from './collection/needs.ts';
@@ -42,6 +43,8 @@ export interface InspectedImage extends ListedImage {
   readonly mediaType: string;
   /** What would go from the disk with this name and nothing else. */
   readonly freeableBytes: number;
+  /** Absent when that is not known yet. */
+  readonly access?: AccessSummary;
   /** Absent when no document of the image can be read. */
   readonly manifestDigest?: string;
   readonly configDigest?: string;
@@ -73,10 +76,17 @@ export async function inspectImage(
   const { freedBytes } = chooseImages(stock, alone, { held: [...stock.held, ...others], goal });
   const documents =
     image.target === null ? { layers: [] } : await readDocuments(client, name, { target: image.target, stock });
-  return { ...listed, mediaType: image.target?.mediaType ?? '', freeableBytes: freedBytes, ...documents };
+  const access = readAccess(image);
+  return {
+    ...listed,
+    mediaType: image.target?.mediaType ?? '',
+    freeableBytes: freedBytes,
+    ...(access && { access: summarizeAccess(access) }),
+    ...documents,
+  };
 }
 
-type Documents = Omit<InspectedImage, keyof ListedImage | 'mediaType' | 'freeableBytes'>;
+type Documents = Omit<InspectedImage, keyof ListedImage | 'mediaType' | 'freeableBytes' | 'access'>;
 
 async function readDocuments(
   client: Containerd,

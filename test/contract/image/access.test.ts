@@ -99,6 +99,8 @@ describe('a private image', () => {
     expect(front.seen).toEqual([]);
     expect(await label(ours)).toMatch(/^sha256:[a-f0-9]{64} private [a-f0-9]{32} [a-f0-9]{32}@\d+$/);
     expect(await label(ours)).not.toContain('alice');
+    const inspected = await ours.local.inspect(name);
+    expect(inspected).toMatchObject({ access: { kind: 'private', givenAt: expect.stringMatching(/^20\d\d-/) } });
   });
 
   test('is refused within the tenant to whoever has no right to it', async () => {
