@@ -12,6 +12,11 @@ export interface BuildSettings {
   readonly pids?: number;
   /** How long it may take; 3600 when absent (contract 9.3). */
   readonly seconds?: number;
+  /**
+   * Hosts of registries whose images a Dockerfile of a repository may name, besides the one of the component's own image; `docker.io` and
+   * `quay.io` when absent.
+   */
+  readonly registries?: readonly string[];
 }
 
 export interface BuildLimits {
@@ -19,21 +24,18 @@ export interface BuildLimits {
   readonly diskBytes: number;
   readonly pids: number;
   readonly seconds: number;
+  readonly registries: readonly string[];
 }
 
-export function buildLimitsOf({
-  memory = '2g',
-  disk = '20g',
-  pids = 1024,
-  seconds = 3600,
-}: BuildSettings = {}): BuildLimits {
-  return { memoryBytes: dockerBytes(memory), diskBytes: dockerBytes(disk), pids, seconds };
+export function buildLimitsOf(settings: BuildSettings = {}): BuildLimits {
+  const { memory = '2g', disk = '20g', pids = 1024, seconds = 3600, registries = ['docker.io', 'quay.io'] } = settings;
+  return { memoryBytes: dockerBytes(memory), diskBytes: dockerBytes(disk), pids, seconds, registries };
 }
 
 /** Less than this does not even unpack a base image. */
 const leastBytes = 64 * 2 ** 20;
 const ranges = { pids: { least: 64, most: 4_194_304 }, seconds: { least: 1, most: 86_400 } } as const;
-const names = ['memory', 'disk', ...Object.keys(ranges)];
+const names = ['memory', 'disk', ...Object.keys(ranges), 'registries'];
 
 /** Everything that is wrong with the setting at `path`, each with its own. */
 export function problemsOfBuild(value: unknown, path: string): readonly Problem[] {
@@ -45,6 +47,11 @@ export function problemsOfBuild(value: unknown, path: string): readonly Problem[
       const meant = suggest(key, names);
       const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${names.join(', ')}`;
       return [{ path: place, message: 'is not a setting of builds', hint }];
+    }
+    if (key === 'registries') {
+      const isList =
+        Array.isArray(amount) && amount.every((host) => typeof host === 'string' && /^[^\s/]+$/.test(host));
+      return isList ? [] : [{ path: place, message: 'must be a list of hosts', hint: 'write ["docker.io"]' }];
     }
     if (Object.hasOwn(ranges, key)) {
       const { least, most } = ranges[key as keyof typeof ranges];

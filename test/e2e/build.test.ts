@@ -220,6 +220,13 @@ ENTRYPOINT ["/bin/sh", "/app/main.sh"]
     }
     const again = await run(here, config);
     expect([again.code, said(again, 'build')]).toEqual([0, []]);
+    await git.commit('private/docker', { 'image/Dockerfile': 'FROM 127.0.0.1:1/secret' }, { branch: 'hostile' });
+    await define('hostile');
+    const refused = await run(here, config);
+    expect([refused.code, refused.result.message]).toEqual([
+      1,
+      expect.stringContaining('images of 127.0.0.1:1 are not allowed'),
+    ]);
     await define('nowhere');
     const failed = await run(here, config);
     expect([failed.code, failed.result.message]).toEqual([

@@ -1,4 +1,5 @@
 import { pipeline, Transform } from 'node:stream';
+import type { BuildLimits } from '../../base/build-settings.ts';
 import { UserError } from '../../base/errors.ts';
 import { isFetchable } from '../../base/git-url.ts';
 import { formatMemory } from '../../base/memory-text.ts';
@@ -15,17 +16,18 @@ import { requirePrograms } from './builder.ts';
 import { type Built, builtLabels, builtName, findBuilt } from './built.ts';
 import { baseImagesOf } from './dockerfile.ts';
 import { explainFailure } from './failure.ts';
+import { refuseForeign } from './foreign.ts';
 import { askInput, commitOf, credentialStore, fetchInput } from './git.ts';
 import { takeResult } from './result.ts';
 import { textsOf } from './small-files.ts';
 import { type TarFile, tarOf, textFiles } from './tar.ts';
 import type { BuildRequest } from './types.ts';
-import type { OpenWorkshop, Workshop, WorkshopLimits } from './workshop.ts';
+import type { OpenWorkshop, Workshop } from './workshop.ts';
 
 /** Where images are built. */
 export interface Building {
   readonly openWorkshop: OpenWorkshop;
-  readonly limits: WorkshopLimits & { readonly seconds: number };
+  readonly limits: BuildLimits;
 }
 
 /** What building needs beside the workplace of images. */
@@ -115,7 +117,9 @@ async function work(client: Containerd, { request, at, open, connection }: Work)
     const known = isRepeatable ? await findBuilt(client, name, at) : undefined;
     if (known !== undefined && (await isUpToDate(client, known, { request, at }))) return announce(known, at);
     dockerfile = await fetchDockerfile(request, fixed, await open());
-    bases = await ensureBases(client, baseImagesOf(dockerfile, how.arguments), { request, at });
+    const references = baseImagesOf(dockerfile, how.arguments);
+    refuseForeign(references, { registries: at.building.limits.registries, own: request.reference });
+    bases = await ensureBases(client, references, { request, at });
   }
   return await withLease(client, at.emit, async (lease) => {
     const input = tarOf(inputOf(client, { request, bases, dockerfile, connection }));

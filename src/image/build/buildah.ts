@@ -21,7 +21,7 @@ mount -t tmpfs -o size=64m,mode=700 tmpfs /shop/store/overlay-containers
 echo '{"default":[{"type":"reject"}],"transports":{"oci":{"":[{"type":"insecureAcceptAnything"}]},"containers-storage":{"":[{"type":"insecureAcceptAnything"}]}}}' >/etc/containers/policy.json
 printf 'unqualified-search-registries = []\\n' >/etc/containers/registries.conf
 printf '[storage]\\ndriver = "overlay"\\ngraphroot = "/shop/store"\\nrunroot = "/dev/shm/run"\\n' >/etc/containers/storage.conf
-set -- build --pull-never --layers=false --format=docker --isolation=chroot --network=host --iidfile=/shop/image --file=Dockerfile
+set -- build --pull-never --layers=false --format=docker --isolation=chroot --network=host --label=com.keboola.docker.runner.origin=builder --iidfile=/shop/image --file=Dockerfile
 number=0
 while IFS= read -r name; do
   number=$((number + 1))

@@ -39,11 +39,13 @@ export function builtName({ component, recipe, secretsMark }: BuildRequest, orig
       : createHash('sha256')
           .update(JSON.stringify([generation, repository, version, network, how, secretsMark, origin.commit]))
           .update(JSON.stringify(origin.bases.map(({ digest }) => digest)))
-          .digest('hex');
+          .digest('hex')
+          .slice(0, 32);
   const repositoryName =
     component
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '-')
+      .slice(0, 100)
       .replace(/^-|-$/g, '') || 'component';
   return `${builtHost}/built/${repositoryName}:${key}`;
 }

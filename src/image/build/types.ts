@@ -35,6 +35,8 @@ export interface DockerfileRecipe {
 export interface BuildRequest {
   /** Goes into the image's name. */
   readonly component: string;
+  /** What the component's definition names. */
+  readonly reference: string;
   readonly recipe: Recipe;
   readonly secrets: BuildSecrets;
   /** Stands for the secret files where it is decided whether an image was built of the same things; tells nothing of them. */

@@ -24,9 +24,10 @@ export async function buildImage(image: BuiltImagePlan, context: JobContext): Pr
   const ids = { component, project: plan.project.id, ...(plan.config !== undefined && { config: plan.config }) };
   const secrets = openSecrets(build, cipher, ids);
   for (const secret of secrets.hidden) context.secrets.add(secret);
-  const { reference: _, ...base } = imageRequest(image, context);
+  const { reference, ...base } = imageRequest(image, context);
   const request = {
     component,
+    reference,
     recipe: build.recipe,
     secrets,
     secretsMark: cipher.mark(JSON.stringify(secrets.files)),
