@@ -171,3 +171,10 @@ describe('trees of secrets', () => {
     expect(stringifyJson(hideSecrets(parseJson('{"__proto__":{"#a":"x"}}')))).toBe('{"__proto__":{"#a":"[hidden]"}}');
   });
 });
+
+test('a mark is the same for the same text and key, and for nothing else', () => {
+  const key = randomBytes(32);
+  const mark = createCipher(key).mark('s3cret');
+  expect(createCipher(key).mark('s3cret')).toBe(mark);
+  expect([createCipher(key).mark('s3cret '), createCipher(randomBytes(32)).mark('s3cret')]).not.toContain(mark);
+});
