@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -18,12 +19,15 @@ export async function replaceFile<T>(path: string, write: (destination: Writable
   if (found?.isDirectory()) throw Object.assign(new Error(`${path} is a directory`), { code: 'EISDIR', path });
   if (found !== undefined && !found.isFile()) return await write((await open(target, 'w')).createWriteStream());
   const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}`);
+  const destination = (await open(temporary, 'wx', 0o666)).createWriteStream({ flush: true });
   try {
-    const result = await write((await open(temporary, 'wx', 0o666)).createWriteStream({ flush: true }));
+    const result = await write(destination);
+    if (!destination.closed) await once(destination, 'close');
     await rename(temporary, target);
     await syncDirectory(dirname(target));
     return result;
   } catch (error) {
+    destination.destroy();
     await rm(temporary, { force: true });
     throw error;
   }

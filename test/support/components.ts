@@ -33,11 +33,11 @@ export async function busyboxLayer(): Promise<LayerSpec> {
   return { ...layer, 'etc/passwd': 'root:x:0:0:root:/:/bin/sh\n' };
 }
 
-/** An archive of a busybox with all its applets. */
-export async function buildShell(folder: string): Promise<string> {
+/** An archive of a busybox with all its applets; with `more` beside them it shares nothing with the others. */
+export async function buildShell(folder: string, more: LayerSpec = {}): Promise<string> {
   return await build(folder, {
     name: shellImage,
-    layers: [{ ...(await busyboxLayer()), 'entrypoint.sh': entrypoint }],
+    layers: [{ ...(await busyboxLayer()), 'entrypoint.sh': entrypoint, ...more }],
     config: { Entrypoint: ['/bin/sh', '/entrypoint.sh'], Env: ['PATH=/bin'], WorkingDir: '/data' },
   });
 }
