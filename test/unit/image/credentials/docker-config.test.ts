@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -227,11 +228,15 @@ describe('a credential helper', () => {
   });
 
   test('that hangs goes with all that it started, when the job does', async () => {
-    await helper('fake', `sleep 1000 & echo $! > ${folder}/pid; wait`);
-    const stop = AbortSignal.timeout(300);
-    await expect(find(helped, { signal: stop })).rejects.toThrow(stop.reason);
+    await helper('fake', `sleep 1000 & echo $! > ${folder}/made; mv ${folder}/made ${folder}/pid; wait`);
+    const stop = new AbortController();
+    const stopped = expect(find(helped, { signal: stop.signal })).rejects.toThrow('enough');
+    await expect.poll(() => existsSync(join(folder, 'pid')), { timeout: 10_000 }).toBe(true);
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8'));
-    await expect.poll(() => isAlive(pid)).toBe(false);
+    expect(await isAlive(pid)).toBe(true);
+    stop.abort(new Error('enough'));
+    await stopped;
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
   });
 
   test.each(['../evil', '/bin/sh', 'a b', '', '-x', 'missing'])('called %j is not started', async (name) => {
