@@ -172,7 +172,7 @@ describe('trees of secrets', () => {
   });
 });
 
-test('a mark is the same for the same text and key, and for nothing else', () => {
+it('makes marks that are the same for the same text and key, and for nothing else', () => {
   const key = randomBytes(32);
   const mark = createCipher(key).mark('s3cret');
   expect(createCipher(key).mark('s3cret')).toBe(mark);
