@@ -19,6 +19,7 @@ const once = [
     'config',
     'credentials',
     'harvest',
+    'images',
     'mistakes',
     'screens',
     'storage',
