@@ -15,12 +15,19 @@ export const buildah: Builder = {
   ],
   script: `
 export HOME=/root LC_ALL=C.UTF-8 TMPDIR=/shop/tmp _CONTAINERS_USERNS_CONFIGURED=done BUILDAH_ISOLATION=chroot
-mkdir -p /etc/containers /shop/tmp /shop/context /shop/store/overlay-containers
+mkdir -p /etc/containers /shop/tmp /shop/context /shop/try/1 /shop/try/2 /shop/try/3
+# Linux before 5.11, and a disk that is an overlay itself, have none for the root of a user namespace.
+driver=vfs
+if mount -t overlay -o lowerdir=/shop/try/1,upperdir=/shop/try/2,workdir=/shop/try/3,userxattr overlay /shop/try/1 2>/dev/null; then
+  umount /shop/try/1
+  driver=overlay
+fi
+mkdir -p "/shop/store/$driver-containers"
 # What is kept of a build under way, with its secrets, never reaches a disk.
-mount -t tmpfs -o size=64m,mode=700 tmpfs /shop/store/overlay-containers
+mount -t tmpfs -o size=64m,mode=700 tmpfs "/shop/store/$driver-containers"
 echo '{"default":[{"type":"reject"}],"transports":{"oci":{"":[{"type":"insecureAcceptAnything"}]},"containers-storage":{"":[{"type":"insecureAcceptAnything"}]}}}' >/etc/containers/policy.json
 printf 'unqualified-search-registries = []\\n' >/etc/containers/registries.conf
-printf '[storage]\\ndriver = "overlay"\\ngraphroot = "/shop/store"\\nrunroot = "/dev/shm/run"\\n' >/etc/containers/storage.conf
+printf '[storage]\\ndriver = "%s"\\ngraphroot = "/shop/store"\\nrunroot = "/dev/shm/run"\\n' "$driver" >/etc/containers/storage.conf
 set -- build --pull-never --layers=false --format=docker --isolation=chroot --network=host --label=com.keboola.docker.runner.origin=builder --iidfile=/shop/image --file=Dockerfile
 number=0
 while IFS= read -r name; do
