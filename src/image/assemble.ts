@@ -3,7 +3,7 @@ import type { Emit } from '../base/events.ts';
 import type { ImageLimits } from '../base/image-limits.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { chainIds } from './chain.ts';
-import { type ParsedConfig, parseConfig } from './config.ts';
+import type { ParsedConfig } from './config.ts';
 import { type BlobRequest, ensureBlob, labelBlob, readBlob } from './content.ts';
 import { invalid } from './document.ts';
 import { unpackLayers } from './layers.ts';
@@ -15,7 +15,8 @@ import {
   maxManifestBytes,
   parseManifest,
 } from './manifest.ts';
-import { formatPlatform, hostPlatform, platformRank, selectManifest } from './platform.ts';
+import { formatPlatform, hostPlatform, selectManifest } from './platform.ts';
+import { parseRunnable } from './runnable.ts';
 import type { Turns } from './turns.ts';
 import type { ReadyImage } from './types.ts';
 
@@ -124,20 +125,8 @@ function referenceLabels(parsed: ReturnType<typeof parseManifest>): Readonly<Rec
 }
 
 async function fetchConfig(client: Containerd, assembly: Assembly, manifest: Manifest): Promise<ParsedConfig> {
-  const { name } = assembly;
-  const parsed = parseConfig(await fetchSmall(client, { assembly, descriptor: manifest.config, kind: 'config' }), name);
-  const host = hostPlatform();
-  if (platformRank(parsed.platform, host) === undefined) {
-    throw invalid(
-      name,
-      `it is made for ${formatPlatform(parsed.platform) || 'nothing'}, not for ${formatPlatform(host)}`,
-      'image_platform',
-    );
-  }
-  if (parsed.diffIds.length !== manifest.layers.length) {
-    throw invalid(name, `its config lists ${parsed.diffIds.length} layers, its manifest ${manifest.layers.length}`);
-  }
-  return parsed;
+  const bytes = await fetchSmall(client, { assembly, descriptor: manifest.config, kind: 'config' });
+  return parseRunnable(bytes, manifest, assembly.name);
 }
 
 function checkDownload({ layers }: Manifest, { name, limits }: Assembly): void {

@@ -1,9 +1,9 @@
 import type { Containerd } from '../containerd/client.ts';
 import { chainIds } from './chain.ts';
-import { parseConfig } from './config.ts';
 import { readBlob } from './content.ts';
 import { type Descriptor, type Manifest, maxConfigBytes, maxManifestBytes, parseManifest } from './manifest.ts';
 import { hostPlatform, selectManifest } from './platform.ts';
+import { parseRunnable } from './runnable.ts';
 import type { ReadyImage } from './types.ts';
 import { snapshotExists } from './unpack.ts';
 
@@ -24,7 +24,7 @@ export async function readPresent(
   if (found === undefined) return undefined;
   const bytes = await readBlob(client, found.manifest.config.digest, maxConfigBytes);
   if (bytes === undefined) return undefined;
-  const { config, diffIds } = parseConfig(bytes, name);
+  const { config, diffIds } = parseRunnable(bytes, found.manifest, name);
   const chainId = chainIds(diffIds).at(-1) ?? '';
   if (chainId !== '' && !(await snapshotExists(client, snapshotter, chainId))) return undefined;
   const { manifest, manifestDigest } = found;

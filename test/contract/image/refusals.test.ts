@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { imageLimitsOf } from '../../../src/base/image-limits.ts';
 import { createImages } from '../../../src/image/images.ts';
+import { writeBlob } from '../../support/content.ts';
 import { type FakeRegistry, startFakeRegistry } from '../../support/fake-registry.ts';
 import { type ImagePlace, openImagePlace } from '../../support/image-place.ts';
 import { leftovers } from '../../support/nothing-left.ts';
@@ -283,6 +284,22 @@ test('what is good is not refused, under the limits that it needs', async () => 
   }
   const images = createImages(place.client, { limits: imageLimitsOf({ layerFiles: 2, imageFiles: 2 }) });
   expect((await images.ensure({ reference: name, policy: 'missing' }, place.call)).digest).toBe(served.top.digest);
+});
+
+test('what another client left under the name does not run here when it is of another platform', async () => {
+  const served = await imageWith({ config: (config) => ({ ...config, architecture: 's390x' }) });
+  const lease = 'foreign';
+  await place.client.call('Leases.Create', { id: lease });
+  const present = new Set(await place.content());
+  for (const [digest, bytes] of served.blobs) if (!present.has(digest)) await writeBlob(place.client, bytes, { lease });
+  const { digest, bytes } = served.top;
+  const target = { mediaType: types.manifest, digest, size: bytes.length };
+  const name = 'example.com/foreign/x:1';
+  await place.client.call('Images.Create', { image: { name, target } });
+  // Its only layer is unpacked already: that of the image before.
+  expect(await place.snapshots()).toHaveLength(1);
+  await expect(place.ensure(name, { policy: 'never' })).rejects.toMatchObject({ reason: 'image_platform' });
+  await place.client.call('Leases.Delete', { id: lease });
 });
 
 /** Everything of the namespace that an image could have left. */
