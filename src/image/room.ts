@@ -1,3 +1,4 @@
+import { InfrastructureError } from '../base/errors.ts';
 import type { Emit } from '../base/events.ts';
 import { ContainerdError } from '../containerd/errors.ts';
 
@@ -13,13 +14,15 @@ interface Call {
 const growth = 4;
 const leastBytes = 256 * 2 ** 20;
 
-/** Gets an image, and once more when the disk was full and room could be made. What the first try had got by then was removed with it. */
+/**
+ * Gets an image, and once more when the disk was full and room could be made. What the first try had got by then was removed with it.
+ * @throws InfrastructureError reason `disk-full` when there is no room; what `get` throws
+ */
 export async function withRoom<T, C extends Call>(
   call: C,
   makeRoom: MakeRoom | undefined,
   get: (call: C) => Promise<T>,
 ): Promise<T> {
-  if (makeRoom === undefined) return await get(call);
   const wanted = new Map<string, number>();
   const emit: Emit = (event) => {
     if (event.type === 'layer' && event.status !== 'exists') wanted.set(event.digest, event.total);
@@ -30,15 +33,27 @@ export async function withRoom<T, C extends Call>(
   } catch (error) {
     if (!isDiskFull(error)) throw error;
     const bytes = Math.max(leastBytes, growth * [...wanted.values()].reduce((sum, size) => sum + size, 0));
-    const message = 'there is no space left for the image; removing images that nobody needs';
+    const message = 'there is no space left for the image; looking for images that nobody needs';
     call.emit({ type: 'message', level: 'warning', message });
-    if (!(await makeRoom(bytes, call.signal).catch(() => false))) throw error;
+    if (!(await makeRoom?.(bytes, call.signal).catch(() => false))) throw noRoom(error);
   }
-  return await get(call);
+  try {
+    return await get(call);
+  } catch (error) {
+    throw isDiskFull(error) ? noRoom(error) : error;
+  }
+}
+
+function noRoom(cause: unknown): InfrastructureError {
+  return new InfrastructureError("there is no space left for the image on containerd's disk", {
+    cause,
+    reason: 'disk-full',
+    hint: '`componentd image prune --all --dry-run` shows what could go; what was used a moment ago, is pinned, or came from an archive does not go by itself.',
+  });
 }
 
 /** containerd has no code for it: the words are those of the kernel (strerror(3)). */
-export function isDiskFull(error: unknown): boolean {
+function isDiskFull(error: unknown): boolean {
   for (let each = error; each instanceof Error; each = each.cause) {
     if (['ENOSPC', 'EDQUOT'].includes((each as NodeJS.ErrnoException).code ?? '')) return true;
     if (each instanceof ContainerdError && /no space left on device|disk quota exceeded/i.test(each.details))
