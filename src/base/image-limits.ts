@@ -14,12 +14,16 @@ export interface ImageLimitSettings {
   readonly layerFiles?: number;
   /** Files of all layers together; 4 000 000 when absent. */
   readonly imageFiles?: number;
+  /** How long fetching and unpacking may take, at most a week; 14 400, four hours, when absent. */
+  readonly pullSeconds?: number;
 }
 
-/** The same in bytes and files. */
+/** The same in bytes, files and seconds. */
 export type ImageLimits = Readonly<Record<keyof ImageLimitSettings, number>>;
 
 const gibibyte = 2 ** 30;
+/** Timers cannot be set for more than 24 days. */
+const mostSeconds = 7 * 24 * 3600;
 
 export const defaultLimits: ImageLimits = {
   downloadSize: 50 * gibibyte,
@@ -27,6 +31,7 @@ export const defaultLimits: ImageLimits = {
   imageSize: 128 * gibibyte,
   layerFiles: 2_000_000,
   imageFiles: 4_000_000,
+  pullSeconds: 4 * 3600,
 };
 
 /** The settings as numbers, with the defaults for what they do not say. */
@@ -55,6 +60,10 @@ function problemOf(name: string, value: unknown, path: string): readonly Problem
   if (name.endsWith('Files')) {
     const isCount = typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
     return isCount ? [] : [{ path, message: 'must be a whole number above 0' }];
+  }
+  if (name === 'pullSeconds') {
+    const isTime = typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= mostSeconds;
+    return isTime ? [] : [{ path, message: `must be a whole number from 1 to ${mostSeconds}` }];
   }
   const isSize = typeof value === 'string' && memoryPattern.test(value) && dockerBytes(value) > 0;
   return isSize ? [] : [{ path, message: 'must be a size above 0', hint: 'write it as "512m" or "64g"' }];

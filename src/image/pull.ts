@@ -1,6 +1,7 @@
 import { InfrastructureError } from '../base/errors.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { assemble, type BlobSource } from './assemble.ts';
+import { inTime } from './in-time.ts';
 import { withLease } from './leased.ts';
 import { type RecordLabels, saveImage } from './record.ts';
 import type { Reference } from './reference.ts';
@@ -27,7 +28,10 @@ export async function pullImage(
 ): Promise<ReadyImage> {
   const { name } = reference;
   return withLease(client, at.emit, async (lease) => {
-    const image = await assemble(client, { ...at, name, target, lease, source: registrySource(registry, reference) });
+    const source = registrySource(registry, reference);
+    const image = await inTime({ seconds: at.limits.pullSeconds, image: name, signal: at.signal }, (signal) =>
+      assemble(client, { ...at, name, target, lease, source, signal }),
+    );
     await saveImage(client, name, target, labels());
     at.emit({ type: 'image', image: name, status: 'ready', digest: image.digest });
     return image;

@@ -286,6 +286,22 @@ test('what is good is not refused, under the limits that it needs', async () => 
   expect((await images.ensure({ reference: name, policy: 'missing' }, place.call)).digest).toBe(served.top.digest);
 });
 
+test('what takes too long is given up, however steadily it comes', async () => {
+  const served = await imageWith({ config: (config) => ({ ...config, author: 'nobody' }) });
+  registry.misbehave = (request, response) => {
+    if (!request.url?.includes('/blobs/')) serveImage(served, request, response);
+    else {
+      const drip = setInterval(() => response.write(' '), 50);
+      response.on('close', () => clearInterval(drip));
+    }
+    return true;
+  };
+  const images = createImages(place.client, { limits: imageLimitsOf({ pullSeconds: 1 }) });
+  const late = images.ensure({ reference: `${registry.host}/late/x:1`, policy: 'missing' }, place.call);
+  await expect(late).rejects.toMatchObject({ class: 'infrastructure', reason: 'pull_timeout' });
+  expect((await kept()).filter((thing) => /late|lease|ingest/.test(thing))).toEqual([]);
+});
+
 test('what another client left under the name does not run here when it is of another platform', async () => {
   const served = await imageWith({ config: (config) => ({ ...config, architecture: 's390x' }) });
   const lease = 'foreign';

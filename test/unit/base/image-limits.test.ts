@@ -7,19 +7,34 @@ it('reads sizes as they are written, and leaves the defaults for the rest', () =
   expect(imageLimitsOf(undefined)).toEqual(defaultLimits);
   expect(imageLimitsOf({})).toEqual(defaultLimits);
   expect(
-    imageLimitsOf({ layerSize: '512m', imageSize: '2G', downloadSize: '1g', layerFiles: 5, imageFiles: 7 }),
+    imageLimitsOf({
+      layerSize: '512m',
+      imageSize: '2G',
+      downloadSize: '1g',
+      layerFiles: 5,
+      imageFiles: 7,
+      pullSeconds: 9,
+    }),
   ).toEqual({
     layerSize: 512 * 2 ** 20,
     imageSize: 2 * 2 ** 30,
     downloadSize: 2 ** 30,
     layerFiles: 5,
     imageFiles: 7,
+    pullSeconds: 9,
   });
   expect(imageLimitsOf({ layerFiles: 5 })).toEqual({ ...defaultLimits, layerFiles: 5 });
 });
 
 it('finds nothing wrong with any of them', () => {
-  const limits = { layerSize: '1m', imageSize: '999g', downloadSize: '50G', layerFiles: 1, imageFiles: 4_000_000 };
+  const limits = {
+    layerSize: '1m',
+    imageSize: '999g',
+    downloadSize: '50G',
+    layerFiles: 1,
+    imageFiles: 4_000_000,
+    pullSeconds: 1,
+  };
   expect(problemsOfImages({ limits })).toEqual([]);
 });
 
@@ -37,6 +52,8 @@ it.each([
   [{ limits: { layerFiles: '5' } }, 'whole number'],
   [{ limits: { layerFiles: 0 } }, 'whole number'],
   [{ limits: { imageFiles: 1.5 } }, 'whole number'],
+  [{ limits: { pullSeconds: 1e9 } }, 'from 1 to 604800'],
+  [{ limits: { pullSeconds: '60' } }, 'from 1 to 604800'],
 ])('refuses %j', (settings, problem) => {
   expect(problemsOfImages(settings).map(formatProblem).join('\n')).toContain(problem);
 });
