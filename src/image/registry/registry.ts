@@ -111,14 +111,15 @@ export class Registry implements Disposable {
 
   /** Throws unless the registry has the blob or manifest and lets us have it. */
   async prove(digest: string, kind: 'blobs' | 'manifests'): Promise<void> {
-    await this.#hosts.ask(
-      { method: 'HEAD', path: `${kind}/${digest}`, accept: manifestTypes },
-      async (response, host) => {
-        discard(response);
-        if (response.status !== 200)
-          throw new InfrastructureError(`the registry ${host.name} answered ${response.status} for ${digest}`);
-      },
-    );
+    const path = `${kind}/${digest}`;
+    const isProven = await this.#hosts.ask({ method: 'HEAD', path, accept: manifestTypes }, async (response, host) => {
+      discard(response);
+      if (response.status !== 200 && kind === 'blobs')
+        throw new InfrastructureError(`the registry ${host.name} answered ${response.status} for ${digest}`);
+      return response.status === 200;
+    });
+    // No HEAD here: the manifest itself proves as much.
+    if (!isProven) await this.#document(path, manifestTypes);
   }
 
   /** The registry, as references call it. */

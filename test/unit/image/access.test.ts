@@ -1,5 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { assert, constant, oneof, property, record, string, uniqueArray } from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { buildLayout } from '../../../scripts/lib/oci-image.ts';
 import {
   type Access,
   accessLabel,
@@ -9,7 +13,10 @@ import {
   givenNow,
   readAccess,
 } from '../../../src/image/access.ts';
+import { parseReference } from '../../../src/image/reference.ts';
+import { Registry } from '../../../src/image/registry/registry.ts';
 import type { RegistryCredentials } from '../../../src/image/types.ts';
+import { startFakeRegistry } from '../../support/fake-registry.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const credentials = record({ username: string(), password: string() });
@@ -97,4 +104,23 @@ describe('what a record says of access', () => {
 test('the time that a word counts is a day, unless the operator says otherwise', () => {
   expect(accessRulesOf()).toEqual({ freshMs: 86_400_000, graceMs: 0 });
   expect(accessRulesOf({ hours: 0, graceHours: 1.5 })).toEqual({ freshMs: 0, graceMs: 5_400_000 });
+});
+
+test('a registry that knows no HEAD proves a manifest by handing it out', async () => {
+  const layout = await mkdtemp(join(tmpdir(), 'componentd-test-access-'));
+  const registry = await startFakeRegistry(layout);
+  try {
+    const { manifest } = await buildLayout({ layers: [{ a: 'b' }] }, layout);
+    registry.misbehave = ({ method }, response) => {
+      if (method === 'HEAD') response.writeHead(405).end();
+      return method === 'HEAD';
+    };
+    const reference = parseReference(`${registry.host}/acme/x:1`);
+    using asked = new Registry({ reference, credentials: undefined, signal: new AbortController().signal });
+    await asked.prove(manifest.digest, 'manifests');
+    await expect(asked.prove(digest, 'manifests')).rejects.toThrow('unknown image');
+  } finally {
+    await registry.stop();
+    await rm(layout, { recursive: true, force: true });
+  }
 });
