@@ -7,7 +7,8 @@ import { jobsByImage } from './collection/needs.ts';
 import { blobKey, bytesOf, keyOf, readStock, type Stock, snapshotKey } from './collection/stock.ts';
 import { parseConfig } from './config.ts';
 import { readBlob } from './content.ts';
-import { type Document, isObject, own, parseDocument } from './document.ts';
+import { type WithoutEffect, withoutEffect } from './details.ts';
+import { own, parseDocument } from './document.ts';
 import { lastUseOf } from './last-use.ts';
 import { type ListedImage, type Listing, listedImage } from './list.ts';
 import { type Manifest, maxConfigBytes } from './manifest.ts';
@@ -29,14 +30,6 @@ export interface InspectedLayer {
   readonly chainId?: string;
   /** Of the snapshot; absent when it is not unpacked. */
   readonly unpackedBytes?: number;
-}
-
-/** What an image's author wrote that has no effect when it runs: data of others. */
-export interface WithoutEffect {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly volumes: readonly string[];
-  readonly ports: readonly string[];
-  readonly hasHealthcheck: boolean;
 }
 
 export interface InspectedImage extends ListedImage {
@@ -138,23 +131,6 @@ function layersOf({ layers }: Manifest, diffIds: readonly string[], { things }: 
       ...(key !== undefined && things.has(key) && { unpackedBytes: bytesOf(things, [key]) }),
     };
   });
-}
-
-function withoutEffect(document: Document): WithoutEffect {
-  const run = own(document, 'config');
-  const settings = isObject(run) ? run : {};
-  const labels = own(settings, 'Labels');
-  const health = own(settings, 'Healthcheck');
-  const test = isObject(health) ? own(health, 'Test') : undefined;
-  const keys = (value: unknown): readonly string[] => (isObject(value) ? Object.keys(value) : []);
-  return {
-    labels: Object.fromEntries(
-      Object.entries(isObject(labels) ? labels : {}).map(([key, value]) => [key, String(value)]),
-    ),
-    volumes: keys(own(settings, 'Volumes')),
-    ports: keys(own(settings, 'ExposedPorts')),
-    hasHealthcheck: Array.isArray(test) && test[0] !== 'NONE',
-  };
 }
 
 /** Whether everything is there that it takes to run the image here, or to give it away. */
