@@ -24,12 +24,15 @@ const [hosts = '', key = '', certificate = ''] = process.argv.slice(2);
 const tls = { key: readFileSync(key), cert: readFileSync(certificate) };
 const digest = `sha256:${'a'.repeat(64)}`;
 
-const open = (credentials: boolean) =>
+const secrets = {
+  password: { kind: 'password', username: 'user', password: 'canary-password' },
+  'refresh token': { kind: 'identity-token', token: 'canary-token' },
+} as const;
+
+const open = (credentials: boolean, secret: keyof typeof secrets = 'password') =>
   new Registry({
     reference: parseReference('registry.example/x/y:1'),
-    credentials: credentials
-      ? { find: async () => ({ kind: 'password', username: 'user', password: 'canary-password' }) }
-      : undefined,
+    credentials: credentials ? { find: async () => secrets[secret] } : undefined,
     hostsDirectory: '/nonexistent',
     signal: new AbortController().signal,
   });
@@ -147,6 +150,18 @@ async function tricks(): Promise<void> {
     using registry = open(true);
     await drainBlob(registry);
   });
+
+  for (const secret of ['password', 'refresh token'] as const) {
+    await outcome(`a token server that leads the ${secret} elsewhere`, async () => {
+      state.registry = (request, response) => {
+        if (request.url?.startsWith('/token'))
+          response.writeHead(307, { location: 'https://storage.example/token' }).end();
+        else challenge('https://auth.registry.example/token')(request, response);
+      };
+      using registry = open(true, secret);
+      await registry.resolve();
+    });
+  }
 
   await outcome('the storage asks for credentials itself', async () => {
     state.registry = (_request, response) => response.writeHead(302, { location: 'https://other.example/401' }).end();

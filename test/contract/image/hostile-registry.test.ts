@@ -121,6 +121,8 @@ describe('refused is', () => {
     ['blob to https://', 'infrastructure'],
     ['blob to /same/again', 'infrastructure'],
     ['a name that leads elsewhere the second time', 'address_refused'],
+    ['a token server that leads the password elsewhere', 'ok'],
+    ['a token server that leads the refresh token elsewhere', 'redirect_refused'],
     ['a scope of everything, at length', 'registry_denied'],
     ['a manifest in tiny pieces', 'image_invalid'],
     ['headers that trickle', 'Transient'],
