@@ -34,8 +34,13 @@ export async function removeUnlessNeeded(
       if (!(await markLeaving(client, name))) undecided.delete(name);
     }
     const jobs = undecided.size === 0 ? new Map<string, readonly string[]>() : jobsByImage(await findNeeds());
-    for (const name of undecided) if (jobs.has(name)) needed.set(name, jobs.get(name) ?? []);
-    const going = [...undecided].filter((name) => !needed.has(name));
+    const going = [...undecided].filter((name) => !jobs.has(name));
+    // First of all: a job may be waiting for it, and collecting takes its time.
+    for (const name of [...undecided].filter((each) => jobs.has(each))) {
+      needed.set(name, jobs.get(name) ?? []);
+      await letStay(client, name);
+      undecided.delete(name);
+    }
     for (const name of going) {
       signal.throwIfAborted();
       if (await deleteRecord(client, name, { sync: name === going.at(-1) })) removed.push(name);

@@ -179,6 +179,42 @@ describe('a Docker archive', () => {
     },
   );
 
+  test('of kaniko, its config and layers called by digests, is imported, under a given name when it has none', async () => {
+    const layout = join(place.directory, 'layout');
+    const built = await buildLayout({ layers }, layout);
+    const names = built.layers.map(({ digest }) => `${digest.slice(7)}.tar.gz`);
+    const files = [built.config, ...built.layers].map(
+      ({ digest }, index) => [names[index - 1] ?? digest, { file: blobPath(layout, digest) }] as const,
+    );
+    const list = (tags: readonly string[] | null): string =>
+      JSON.stringify([{ Config: built.config.digest, RepoTags: tags, Layers: names }]);
+    await writeTar([...files, ['manifest.json', list(['gcr.io/k/x:latest'])]]);
+    expect(await importImage()).toMatchObject([{ name: 'gcr.io/k/x:latest', configDigest: built.config.digest }]);
+    await writeTar([...files, ['manifest.json', list(null)]]);
+    await expect(importImage()).rejects.toThrow('without a name');
+    expect(await importImage(archive, 'k/y')).toMatchObject([{ name: 'docker.io/k/y:latest' }]);
+  });
+
+  test('of several images gives the one that is named, or says which there are', async () => {
+    const layout = join(place.directory, 'layout');
+    const built = await buildLayout({ layers }, layout);
+    const files = [built.config, ...built.layers].map(
+      ({ digest }) => [digest.slice(7), { file: blobPath(layout, digest) }] as const,
+    );
+    const image = (tag: string): object => ({
+      Config: built.config.digest.slice(7),
+      RepoTags: [`many/${tag}:1`],
+      Layers: built.layers.map(({ digest }) => digest.slice(7)),
+    });
+    await writeTar([...files, ['manifest.json', JSON.stringify([image('a'), image('b')])]]);
+    expect((await importImage(archive, 'many/b:1')).map(({ name }) => name)).toEqual(['docker.io/many/b:1']);
+    await expect(importImage(archive, 'many/c:1')).rejects.toMatchObject({
+      class: 'user',
+      hint: expect.stringContaining('docker.io/many/a:1, docker.io/many/b:1'),
+    });
+    expect(await importImage()).toHaveLength(2);
+  });
+
   test.each([
     ['a layer that is not in it', [{ Config: 'config.json', RepoTags: ['x:1'], Layers: ['../../etc/passwd'] }]],
     ['a link that goes round', [{ Config: 'loop', RepoTags: ['x:1'], Layers: [] }]],
