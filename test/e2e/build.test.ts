@@ -74,6 +74,13 @@ async function builtImage(here: Site): Promise<string> {
   return name ?? '';
 }
 
+/** Command lines that name something below a folder. */
+async function processesAt(folder: string): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return lines.filter((line) => line.includes(folder));
+}
+
 describe.skipIf(isLeftOut)(`a component of commands${why}`, () => {
   test('runs what branch, tag and commit mean, and is built once for each commit', async () => {
     const here = await site();
@@ -156,9 +163,14 @@ describe.skipIf(isLeftOut)(`a component of commands${why}`, () => {
   });
 
   test('is built without any network, and within its time', async () => {
-    const here = await site();
+    const here = await site({ policy: 'hardened' });
     const alone = 'for file in /sys/class/net/* /proc/net/dev; do cat $file; done 2>/dev/null | grep -c : >/home/count';
-    await defineCommands(here, { network: 'none', commands: [alone], parameters: [], entry_point: 'cat /home/count' });
+    await defineCommands(here, {
+      network: undefined,
+      commands: [alone],
+      parameters: [],
+      entry_point: 'cat /home/count',
+    });
     const built = await run(here, {});
     expect(built.code, built.stdout + built.stderr).toBe(0);
     expect(said(built, 'log')).toEqual(['1']);
@@ -247,6 +259,7 @@ describe.skipIf(isLeftOut)(`a build that is killed${why}`, () => {
       await running.line((line) => line.type === 'build' && line.message === 'begun');
       running.kill('SIGKILL');
       await running.done;
+      await expect.poll(() => processesAt(here.stateDir)).toEqual([]);
       if (next === 'sweep') {
         await here.ask(['sweep']);
         await rm(join(here.stateDir, 'jobs'), { recursive: true });

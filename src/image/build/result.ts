@@ -51,7 +51,11 @@ export async function takeResult(
     signal: at.signal,
   });
   const source = noSource(name, 'The build left something out.');
-  return { image: await assemble(client, { ...at, name, target, lease, source }), target };
+  // Nothing is pulled.
+  const emit: Workplace['emit'] = (event) => {
+    if (event.type !== 'image') at.emit(event);
+  };
+  return { image: await assemble(client, { ...at, name, target, lease, source, emit }), target };
 }
 
 interface BuiltManifest {

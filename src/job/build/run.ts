@@ -24,6 +24,10 @@ export async function buildImage(image: BuiltImagePlan, context: JobContext): Pr
   const ids = { component, project: plan.project.id, ...(plan.config !== undefined && { config: plan.config }) };
   const secrets = openSecrets(build, cipher, ids);
   for (const secret of secrets.hidden) context.secrets.add(secret);
+  const { uri, username } = build.recipe.repository;
+  if (username !== undefined && uri.startsWith('http:')) {
+    emit({ type: 'message', level: 'warning', message: `the password for ${uri} goes over the network as it is` });
+  }
   const { reference, ...base } = imageRequest(image, context);
   const request = {
     component,
