@@ -176,7 +176,6 @@ describe('findUnsupported', () => {
     [outputTable({ unload_strategy: 'direct-grant' }), 'container.storage.output.tables.0.unload_strategy'],
     [outputTable({ deduplication_strategy: 'insert' }), 'container.storage.output.tables.0.deduplication_strategy'],
     [{ component: { logging: { type: 'gelf' } } }, 'data.logging.type'],
-    [{ component: { definition: { type: 'aws-ecr', uri: 'x' } } }, 'data.definition.type'],
     [{ component: { inject_environment: true } }, 'data.inject_environment'],
     [{ component: { staging_storage: { input: 's3' } } }, 'data.staging_storage.input'],
     [{ component: { staging_storage: { output: 'workspace-snowflake' } } }, 'data.staging_storage.output'],
