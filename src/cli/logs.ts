@@ -2,7 +2,7 @@ import type { LogsOptions } from './print-logs.ts';
 import type { Verb } from './session.ts';
 
 const help = `
-JOB is the id of a job, or \`latest\`. Prints what its containers wrote, in the order in which it was recorded; secrets are hidden already.
+JOB is the id of a job, or \`latest\`. Prints what its containers and its builds wrote, in the order in which it was recorded; secrets are hidden already.
 The numbers of stages and the rows are those that \`componentd show\` prints. With --json each line is the recorded event.
 
 Examples:

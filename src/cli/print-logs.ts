@@ -62,7 +62,7 @@ async function wantedOf(path: string, { row, stage, stderr, since, all }: LogsOp
     if (Number.isFinite(after) && Date.parse(event.time) < after) return false;
     const of =
       event.type === 'log-dropped' ? event.source : event.type === 'log' || event.type === 'stage' ? event : undefined;
-    if (of === undefined) return !isNarrow && (all === true ? isTold(event) : isWarning(event));
+    if (of === undefined) return !isNarrow && (all === true ? isTold(event) : isPrinted(event));
     if (event.type === 'stage' && all !== true) return false;
     return (
       (wantedRow === undefined || of.row === wantedRow) &&
@@ -76,8 +76,9 @@ function isTold(event: StampedEvent): boolean {
   return describeEvent(event) !== undefined;
 }
 
-function isWarning(event: StampedEvent): boolean {
-  return event.type === 'message' && levelOf(event) !== 'info';
+/** By no container of a stage, and yet worth reading with what those printed. */
+function isPrinted(event: StampedEvent): boolean {
+  return event.type === 'build' || (event.type === 'message' && levelOf(event) !== 'info');
 }
 
 /** Rows have ids; a configuration without rows is number 0. */

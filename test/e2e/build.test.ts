@@ -156,6 +156,8 @@ describe.skipIf(isLeftOut)(`a component of commands${why}`, () => {
     await defineCommands(here, { commands: ['echo one; exit 3'], parameters: [] });
     const broken = await run(here, {});
     expect(broken.code).toBe(2);
+    const { stdout } = await here.run(['logs', 'latest']);
+    expect(stdout).toContain('build of test.built | one\n');
     await defineCommands(here, { commands: ['echo {{left}}'], parameters: [{ name: 'size', type: 'int' }] });
     const wrong = await run(here, { parameters: {} });
     expect(wrong.code).toBe(1);
