@@ -1,6 +1,8 @@
 import { pipeline, Transform } from 'node:stream';
+import { sleep } from '../../base/abort.ts';
 import type { BuildLimits } from '../../base/build-settings.ts';
 import { UserError } from '../../base/errors.ts';
+import { exclusively } from '../../base/exclusive.ts';
 import { isFetchable } from '../../base/git-url.ts';
 import { formatMemory } from '../../base/memory-text.ts';
 import { createRedactor } from '../../base/redactor.ts';
@@ -96,31 +98,52 @@ interface Work {
   readonly connection: Connection;
 }
 
-async function work(client: Containerd, { request, at, open, connection }: Work): Promise<ReadyImage> {
-  const { recipe } = request;
+async function work(client: Containerd, working: Work): Promise<ReadyImage> {
+  const { request, at, open, connection } = working;
+  const { how, ...recipe } = request.recipe;
   const commit = connection.asks ? await askForCommit(request, await open()) : undefined;
-  const { how } = recipe;
   // What commands do without a network depends on nothing outside.
   const isRepeatable = recipe.cache && (commit !== undefined || recipe.network === 'none');
-  let bases: readonly BaseImage[];
-  let name: string;
-  let dockerfile: string;
-  if (how.kind === 'commands') {
-    bases = await ensureBases(client, [how.base], { request, at });
-    name = builtName(request, isRepeatable ? { commit, bases } : undefined);
+  const own = how.kind === 'commands' ? await ensureBases(client, [how.base], { request, at }) : [];
+  const name = builtName(request, isRepeatable ? { commit, bases: own } : undefined);
+  return await inTurn(`build ${client.namespace} ${name}`, at.signal, async () => {
     const known = isRepeatable ? await findBuilt(client, name, at) : undefined;
-    if (known !== undefined) return announce(known, at);
-    ({ dockerfile } = how);
-  } else {
-    const fixed = commit ?? '';
-    name = builtName(request, isRepeatable ? { commit, bases: [] } : undefined);
-    const known = isRepeatable ? await findBuilt(client, name, at) : undefined;
-    if (known !== undefined && (await isUpToDate(client, known, { request, at }))) return announce(known, at);
-    dockerfile = await fetchDockerfile(request, fixed, await open());
+    if (known !== undefined && (how.kind === 'commands' || (await isUpToDate(client, known, { request, at })))) {
+      at.emit({ type: 'image', image: name, status: 'present', digest: known.image.digest });
+      return known.image;
+    }
+    if (how.kind === 'commands') return await make(client, working, { name, dockerfile: how.dockerfile, bases: own });
+    const dockerfile = await fetchDockerfile(request, commit ?? '', await open());
     const references = baseImagesOf(dockerfile, how.arguments);
     refuseForeign(references, { registries: at.building.limits.registries, own: request.reference });
-    bases = await ensureBases(client, references, { request, at });
+    return await make(client, working, {
+      name,
+      dockerfile,
+      bases: await ensureBases(client, references, { request, at }),
+    });
+  });
+}
+
+/** Whoever wants the same image at the same time, in whichever process of this machine, waits and then finds it. */
+async function inTurn<T>(name: string, signal: AbortSignal, build: () => Promise<T>): Promise<T> {
+  for (let pauseMs = 50; ; pauseMs = Math.min(2 * pauseMs, 1_000)) {
+    const done = await exclusively(name, async () => ({ value: await build() }));
+    if (done !== undefined) return done.value;
+    await sleep(pauseMs, signal);
   }
+}
+
+interface Made {
+  readonly name: string;
+  readonly dockerfile: string;
+  readonly bases: readonly BaseImage[];
+}
+
+async function make(
+  client: Containerd,
+  { request, at, open, connection }: Work,
+  { name, dockerfile, bases }: Made,
+): Promise<ReadyImage> {
   return await withLease(client, at.emit, async (lease) => {
     const input = tarOf(inputOf(client, { request, bases, dockerfile, connection }));
     let made: Awaited<ReturnType<typeof takeResult>> | undefined;
@@ -133,11 +156,6 @@ async function work(client: Containerd, { request, at, open, connection }: Work)
     at.emit({ type: 'image', image: name, status: 'ready', digest: image.digest });
     return image;
   });
-}
-
-function announce({ image }: Built, at: BuildPlace): ReadyImage {
-  at.emit({ type: 'image', image: image.name, status: 'present', digest: image.digest });
-  return image;
 }
 
 /** Commands may know better how to tell that a repository cannot be read: they are run then, and nothing is kept for later. */
