@@ -1,17 +1,14 @@
-import { pipeline, Transform } from 'node:stream';
 import { sleep } from '../../base/abort.ts';
 import type { BuildLimits } from '../../base/build-settings.ts';
 import { UserError } from '../../base/errors.ts';
 import { exclusively } from '../../base/exclusive.ts';
 import { isFetchable } from '../../base/git-url.ts';
-import { formatMemory } from '../../base/memory-text.ts';
-import { createRedactor } from '../../base/redactor.ts';
 import type { Containerd } from '../../containerd/client.ts';
 import { withLease } from '../leased.ts';
 import { saveImage } from '../record.ts';
 import type { ImageRequest, ReadyImage } from '../types.ts';
 import type { Workplace } from '../workplace.ts';
-import { type BaseImage, knownLayers, layoutOf, readBase } from './base-images.ts';
+import { type BaseImage, knownLayers, readBase } from './base-images.ts';
 import { createBuildLog } from './build-log.ts';
 import { buildah } from './buildah.ts';
 import { requirePrograms } from './builder.ts';
@@ -19,10 +16,10 @@ import { type Built, builtLabels, builtName, findBuilt } from './built.ts';
 import { baseImagesOf } from './dockerfile.ts';
 import { explainFailure } from './failure.ts';
 import { refuseForeign } from './foreign.ts';
-import { askInput, commitOf, credentialStore, fetchInput } from './git.ts';
+import { inputOf } from './input.ts';
+import { askForCommit, fetchDockerfile } from './repository.ts';
 import { takeResult } from './result.ts';
-import { textsOf } from './small-files.ts';
-import { type TarFile, tarOf, textFiles } from './tar.ts';
+import { tarOf } from './tar.ts';
 import type { BuildRequest } from './types.ts';
 import type { OpenWorkshop, Workshop } from './workshop.ts';
 
@@ -145,51 +142,17 @@ async function make(
   { name, dockerfile, bases }: Made,
 ): Promise<ReadyImage> {
   return await withLease(client, at.emit, async (lease) => {
-    const input = tarOf(inputOf(client, { request, bases, dockerfile, connection }));
+    const input = tarOf(inputOf(client, { request, bases, dockerfile, offline: connection.offline }));
     let made: Awaited<ReturnType<typeof takeResult>> | undefined;
     await (await open()).step(input, async (output) => {
-      const bounded = pipeline(output, boundOf(at.building.limits.diskBytes), () => undefined);
-      made = await takeResult(client, { output: bounded, name, lease, known: knownLayers(bases) }, at);
+      const mostBytes = at.building.limits.diskBytes;
+      made = await takeResult(client, { output, mostBytes, name, lease, known: knownLayers(bases) }, at);
     });
     const { image, target } = made as NonNullable<typeof made>;
     await saveImage(client, name, target, builtLabels(bases));
     at.emit({ type: 'image', image: name, status: 'ready', digest: image.digest });
     return image;
   });
-}
-
-/** Commands may know better how to tell that a repository cannot be read: they are run then, and nothing is kept for later. */
-async function askForCommit({ recipe, secrets }: BuildRequest, workshop: Workshop): Promise<string | undefined> {
-  const repository = { ...recipe.repository, ...(secrets.password !== undefined && { password: secrets.password }) };
-  const { refs, failed } = await texts(workshop, textFiles(askInput(repository, recipe.version)));
-  if (failed !== undefined) {
-    if (recipe.how.kind === 'commands') return undefined;
-    // A server that is asked with a password may say it.
-    const said = createRedactor(secrets.hidden).redactText(failed.trim());
-    throw new UserError(`the repository ${repository.uri} cannot be read: ${said}`, { reason: 'build' });
-  }
-  try {
-    return commitOf(refs ?? '', repository, recipe.version);
-  } catch (error) {
-    if (recipe.how.kind === 'commands') return undefined;
-    throw error;
-  }
-}
-
-async function fetchDockerfile({ recipe }: BuildRequest, commit: string, workshop: Workshop): Promise<string> {
-  const { how, repository } = recipe;
-  const path = how.kind === 'dockerfile' ? how.path : '';
-  const { Dockerfile } = await texts(workshop, textFiles(fetchInput(repository, commit, path)));
-  if (Dockerfile !== undefined) return Dockerfile;
-  throw new UserError(`commit ${commit} of ${repository.uri} has no file ${path}`, { reason: 'build' });
-}
-
-async function texts(workshop: Workshop, files: readonly TarFile[]): Promise<Readonly<Record<string, string>>> {
-  let found: Readonly<Record<string, string>> = {};
-  await workshop.step(tarOf(files), async (output) => {
-    found = await textsOf(output);
-  });
-  return found;
 }
 
 interface Ensuring {
@@ -216,51 +179,4 @@ async function isUpToDate(client: Containerd, { bases }: Built, ensuring: Ensuri
   if (bases === undefined) return false;
   const now = await ensureBases(client, Object.keys(bases), ensuring);
   return now.every(({ reference, digest }) => bases[reference] === digest);
-}
-
-interface Input extends Pick<Work, 'request' | 'connection'> {
-  readonly bases: readonly BaseImage[];
-  readonly dockerfile: string;
-}
-
-/** What a {@link Builder} finds. */
-async function* inputOf(
-  client: Containerd,
-  { request, bases, dockerfile, connection }: Input,
-): AsyncGenerator<TarFile> {
-  const { recipe, secrets } = request;
-  const { how, repository } = recipe;
-  const password = secrets.password === undefined ? {} : { password: secrets.password };
-  const store = how.kind === 'commands' ? how.credentials : undefined;
-  const files = { ...secrets.files, ...(store && { [store]: credentialStore({ ...repository, ...password }) }) };
-  yield* textFiles([
-    {
-      name: 'step.sh',
-      text: `set -eu\n${buildah.script}`,
-    },
-    { name: 'Dockerfile', text: dockerfile },
-    { name: 'bases', text: lines(bases.map(({ reference }) => reference)) },
-    { name: 'known', text: lines([...knownLayers(bases).keys()].map((digest) => digest.replace('sha256:', ''))) },
-    { name: 'arguments', text: lines(Object.entries(how.arguments).map(([key, value]) => `${key}=${value}`)) },
-    { name: 'context', text: how.kind === 'dockerfile' ? how.context : '.' },
-    ...(connection.offline ? [{ name: 'offline', text: '' }] : []),
-    ...Object.entries(files).map(([id, text]) => ({ name: `secrets/${id}`, text })),
-  ]);
-  for (const [index, base] of bases.entries()) yield* layoutOf(client, `base/${index + 1}`, base);
-}
-
-function lines(entries: readonly string[]): string {
-  return entries.map((entry) => `${entry}\n`).join('');
-}
-
-/** What is sent may be more than was ever written. */
-function boundOf(mostBytes: number): Transform {
-  let bytes = 0;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      if (bytes <= mostBytes) return done(null, chunk);
-      done(new UserError(`the image that was built is larger than ${formatMemory(mostBytes)}`, { reason: 'quota' }));
-    },
-  });
 }

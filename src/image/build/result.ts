@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
-import { ApplicationError } from '../../base/errors.ts';
+import { pipeline, type Readable, Transform } from 'node:stream';
+import { ApplicationError, UserError } from '../../base/errors.ts';
+import { formatMemory } from '../../base/memory-text.ts';
 import type { Containerd } from '../../containerd/client.ts';
 import { type Archive, ingestArchive } from '../archive/ingest.ts';
 import { assemble, noSource } from '../assemble.ts';
@@ -16,6 +17,8 @@ const what = 'the image that was built';
 
 export interface Result {
   readonly output: Readable;
+  /** Of the output. */
+  readonly mostBytes: number;
   /** Normalised reference that it will have. */
   readonly name: string;
   readonly lease: string;
@@ -30,10 +33,11 @@ export interface Result {
  */
 export async function takeResult(
   client: Containerd,
-  { output, name, lease, known }: Result,
+  { output, mostBytes, name, lease, known }: Result,
   at: Workplace,
 ): Promise<{ readonly image: ReadyImage; readonly target: Descriptor }> {
-  const archive = await ingestArchive(client, { source: output, lease, signal: at.signal });
+  const source = pipeline(output, boundOf(mostBytes), () => undefined);
+  const archive = await ingestArchive(client, { source, lease, signal: at.signal });
   const manifest = await manifestIn(client, archive);
   const bytes = Buffer.from(JSON.stringify(await completed(client, { manifest, archive, known })));
   const target = { mediaType: manifestType, digest: sha256(bytes), size: bytes.length };
@@ -50,12 +54,12 @@ export async function takeResult(
     prove: async () => {},
     signal: at.signal,
   });
-  const source = noSource(name, 'The build left something out.');
+  const missing = noSource(name, 'The build left something out.');
   // Nothing is pulled.
   const emit: Workplace['emit'] = (event) => {
     if (event.type !== 'image') at.emit(event);
   };
-  return { image: await assemble(client, { ...at, name, target, lease, source, emit }), target };
+  return { image: await assemble(client, { ...at, name, target, lease, source: missing, emit }), target };
 }
 
 interface BuiltManifest {
@@ -121,4 +125,16 @@ function noImage(problem: string): ApplicationError {
 
 function sha256(bytes: Buffer): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** What is sent may be more than was ever written. */
+function boundOf(mostBytes: number): Transform {
+  let bytes = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes <= mostBytes) return done(null, chunk);
+      done(new UserError(`the image that was built is larger than ${formatMemory(mostBytes)}`, { reason: 'quota' }));
+    },
+  });
 }
