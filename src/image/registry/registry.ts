@@ -116,9 +116,9 @@ export class Registry implements Disposable {
       discard(response);
       if (response.status !== 200 && kind === 'blobs')
         throw new InfrastructureError(`the registry ${host.name} answered ${response.status} for ${digest}`);
-      return response.status === 200;
+      return response.status === 200 && (kind === 'blobs' || response.headers['docker-content-digest'] === digest);
     });
-    // No HEAD here: the manifest itself proves as much.
+    // No HEAD here, or the answer of something else than a registry, such as a page to log in: the manifest itself proves it.
     if (!isProven) await this.#document(path, manifestTypes);
   }
 

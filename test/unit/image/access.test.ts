@@ -106,7 +106,7 @@ test('the time that a word counts is a day, unless the operator says otherwise',
   expect(accessRulesOf({ hours: 0, graceHours: 1.5 })).toEqual({ freshMs: 0, graceMs: 5_400_000 });
 });
 
-test('a registry that knows no HEAD proves a manifest by handing it out', async () => {
+test('a registry that knows no HEAD proves a manifest by handing it out, and a page to log in proves nothing', async () => {
   const layout = await mkdtemp(join(tmpdir(), 'componentd-test-access-'));
   const registry = await startFakeRegistry(layout);
   try {
@@ -119,6 +119,11 @@ test('a registry that knows no HEAD proves a manifest by handing it out', async 
     using asked = new Registry({ reference, credentials: undefined, signal: new AbortController().signal });
     await asked.prove(manifest.digest, 'manifests');
     await expect(asked.prove(digest, 'manifests')).rejects.toThrow('unknown image');
+    registry.misbehave = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html', 'content-length': 5 }).end('login');
+      return true;
+    };
+    await expect(asked.prove(manifest.digest, 'manifests')).rejects.toMatchObject({ reason: 'wrong_content' });
   } finally {
     await registry.stop();
     await rm(layout, { recursive: true, force: true });
