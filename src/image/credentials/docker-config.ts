@@ -3,7 +3,7 @@ import { type JsonSyntaxError, parseJson, toPlain } from '../../base/json.ts';
 import { readOwnFile } from '../../base/secret-file.ts';
 import type { CredentialQuery, RegistrySecret } from '../types.ts';
 import { askHelper, type HelperPlace } from './helper-program.ts';
-import { narrowest, parseServer } from './server.ts';
+import { narrowest } from './server.ts';
 
 type Entry = Readonly<Record<string, unknown>>;
 
@@ -28,7 +28,7 @@ export async function dockerSecret(
   helpers: HelperPlace,
 ): Promise<RegistrySecret | undefined> {
   const { auths, credHelpers, credsStore } = await readDockerConfig(path);
-  const own = credHelpers.find(([server]) => parseServer(server).host === query.host);
+  const own = narrowest(credHelpers, query);
   const name = own?.[1] || credsStore;
   if (name) {
     const server = query.host === hub.host ? hub.server : (own?.[0] ?? query.host);

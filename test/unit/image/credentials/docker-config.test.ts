@@ -208,6 +208,10 @@ describe('a credential helper', () => {
     expect(await find({ ...written, credsStore: 'empty' })).toEqual(password);
     expect(await find(all, { host: hub })).toMatchObject({ username: 'store' });
     expect(await readFile(join(folder, 'seen'), 'utf8')).toBe('https://index.docker.io/v1/\n');
+    const narrow = { credHelpers: { 'quay.io/acme': 'fake', 'quay.io/other': 'store' } };
+    expect(await find(narrow)).toMatchObject({ username: 'helper' });
+    expect(await find(narrow, { repository: 'other/x' })).toMatchObject({ username: 'store' });
+    expect(await find(narrow, { repository: 'acmeother/x' })).toBeUndefined();
   });
 
   test.each([
