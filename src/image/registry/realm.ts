@@ -13,7 +13,8 @@ export function realmProblem(
 ): string | undefined {
   const withCredentials = secret !== undefined;
   if (registry.protocol === 'http:') {
-    const allowed = isLoopbackHost(realm.host) || (realm.protocol === 'https:' && !withCredentials);
+    const isHttp = /^https?:$/.test(realm.protocol);
+    const allowed = (isHttp && isLoopbackHost(realm.host)) || (realm.protocol === 'https:' && !withCredentials);
     return allowed ? undefined : 'a registry on this machine must name a token server on this machine';
   }
   if (realm.protocol !== 'https:') return 'the token server of an https registry must use https';

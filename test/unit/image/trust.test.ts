@@ -29,6 +29,7 @@ describe('a token server named by a registry', () => {
     ['https://registry', 'https://other/token'],
     ['http://127.0.0.1:5000', 'http://auth.example/token'],
     ['http://127.0.0.1:5000', 'https://auth.example/token'],
+    ['http://127.0.0.1:5000', 'ftp://127.0.0.1/token'],
   ])('%s must not send credentials to %s', (registry, realm) => {
     expect(refused(registry, realm)).toBe(true);
   });
