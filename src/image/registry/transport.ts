@@ -44,11 +44,8 @@ export class Transport implements Disposable {
   async request(request: TransportRequest): Promise<HttpResponse> {
     const { origin, headers: ours } = this.#settings;
     let { url } = request;
-    let headers: Headers = {
-      'user-agent': 'componentd',
-      ...(url.origin === origin.origin && ours),
-      ...request.headers,
-    };
+    const usual = { 'user-agent': 'componentd', ...request.headers };
+    let headers: Headers = url.origin === origin.origin ? { ...usual, ...ours, ...request.headers } : usual;
     for (let followed = 0; ; followed += 1) {
       const response = await this.#send({ ...request, url, headers });
       const { location } = response.headers;
@@ -61,7 +58,7 @@ export class Transport implements Disposable {
       if (followed === maxRedirects)
         throw new InfrastructureError(`${url.host} redirects more than ${maxRedirects} times`);
       const next = redirectTarget(url, location);
-      if (next.origin !== url.origin) headers = forStrangers(headers);
+      if (next.origin !== url.origin) headers = forStrangers(usual);
       url = next;
     }
   }

@@ -335,7 +335,7 @@ describe('what a host is shown', () => {
 
   it('are the headers of its table, and nobody it redirects to sees them', async () => {
     const table = (host: FakeRegistry) =>
-      `[host."http://${host.host}".header]\nx-key = "secret"\nauthorization = "Basic eDp5"\nx-list = ["1", "2"]`;
+      `[host."http://${host.host}".header]\nx-key = "secret"\nauthorization = "Basic eDp5"\nx-list = ["1", "2"]\nuser-agent = "secret"`;
     await configure(table(hosts[0]));
     const seen: IncomingMessage['headers'][] = [];
     hosts[0].misbehave = (request, response, path) => {
@@ -357,6 +357,7 @@ describe('what a host is shown', () => {
     };
     await readAll(registry);
     expect(strangers).toHaveLength(1);
+    expect(strangers[0]).toMatchObject({ 'user-agent': 'componentd' });
     expect(Object.keys(strangers[0] ?? {}).sort()).toEqual([
       'accept',
       'accept-encoding',
