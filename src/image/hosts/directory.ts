@@ -80,10 +80,11 @@ function ownOrigin(domain: string, { authorities, clients, skipVerify }: HostEnt
   return new URL(`${isPlain ? 'http' : 'https'}://${host}`);
 }
 
+/** Hosts are the same in either case: what stands for one must not be got round by writing it otherwise. */
 function folderNames(domain: string): readonly string[] {
-  const colon = domain.lastIndexOf(':');
-  const names = [domain, '_default'];
-  return colon > 0 ? [`${domain.slice(0, colon)}_${domain.slice(colon + 1)}_`, ...names] : names;
+  const spellings = [...new Set([domain, domain.toLowerCase()])];
+  const withPort = spellings.map((each) => each.replace(/:(\d+)$/, '_$1_')).filter((each) => each.endsWith('_'));
+  return [...withPort, ...spellings, '_default'];
 }
 
 async function findFolder(directory: string, domain: string): Promise<string | undefined> {

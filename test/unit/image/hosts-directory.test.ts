@@ -64,6 +64,14 @@ describe('the folder of a registry', () => {
     expect(await origins('a.example')).toEqual(['https://d.example']);
   });
 
+  it('is found however the registry is written', async () => {
+    await put('_default/hosts.toml', 'server = "d.example"');
+    await put('a.example/hosts.toml', 'server = "b.example"');
+    await put('a.example_5000_/hosts.toml', 'server = "c.example"');
+    expect(await origins('A.Example')).toEqual(['https://b.example']);
+    expect(await origins('A.EXAMPLE:5000')).toEqual(['https://c.example']);
+  });
+
   it('that is empty changes nothing, and hides the one for all', async () => {
     await put('_default/hosts.toml', 'server = "d.example"');
     await put('a.example/README', '');
