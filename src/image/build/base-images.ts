@@ -19,13 +19,14 @@ export interface BaseImage {
   readonly diffIds: readonly string[];
 }
 
-/** @throws InfrastructureError when it was removed meanwhile */
+/** @throws InfrastructureError when it was removed meanwhile, or its name stands for another image */
 export async function readBase(client: Containerd, reference: string, image: ReadyImage): Promise<BaseImage> {
   const target = (await findImage(client, image.name))?.target;
-  const found = target ? await readManifestOf(client, image.name, target) : undefined;
+  // Nobody has said that what the name stands for by now may be used.
+  const found = target?.digest === image.digest ? await readManifestOf(client, image.name, target) : undefined;
   const config = found && (await readBlob(client, found.manifest.config.digest, maxConfigBytes));
   if (found === undefined || config === undefined) {
-    throw new InfrastructureError(`the image ${image.name} was removed while it was needed`, {
+    throw new InfrastructureError(`the image ${image.name} was removed or replaced while it was needed`, {
       hint: 'Run the job again.',
     });
   }

@@ -7,6 +7,7 @@ import { type BuiltImage, buildImage, buildLayout, type ImageSpec } from '../../
 import { classify } from '../../../src/base/errors.ts';
 import { setImageLabels } from '../../../src/containerd/image-labels.ts';
 import { type AccessRules, accessLabel } from '../../../src/image/access.ts';
+import { readBase } from '../../../src/image/build/base-images.ts';
 import { createImages } from '../../../src/image/images.ts';
 import type { ImageRequest } from '../../../src/image/types.ts';
 import { type Front, openFront } from '../../support/front.ts';
@@ -101,6 +102,14 @@ describe('a private image', () => {
     expect(await label(ours)).not.toContain('alice');
     const inspected = await ours.local.inspect(name);
     expect(inspected).toMatchObject({ access: { kind: 'private', givenAt: expect.stringMatching(/^20\d\d-/) } });
+  });
+
+  test('is the base of a build only as it was ensured, whatever its name stands for by then', async () => {
+    const request = { reference: name, policy: 'missing', credentials: alice } as const;
+    const image = await createImages(ours.client, { access: fresh }).ensure(request, ours.call);
+    expect(await readBase(ours.client, name, image)).toMatchObject({ digest: built.manifest.digest });
+    const other = { ...image, digest: `sha256:${'0'.repeat(64)}` };
+    await expect(readBase(ours.client, name, other)).rejects.toThrow('replaced');
   });
 
   test('is refused within the tenant to whoever has no right to it', async () => {
