@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { formatProblems, InfrastructureError, type Problem } from '../../base/errors.ts';
 import { readRegularFile } from '../../base/files.ts';
 import { apiHost, isLoopbackHost } from '../reference.ts';
@@ -13,6 +13,12 @@ export const defaultHostsDirectory = '/etc/containerd/certs.d';
 const defaultConnectTimeoutMs = 10_000;
 const maxFileBytes = 256 * 1024;
 const maxFolderEntries = 1000;
+/** The folder for registries that have none of their own. */
+const anyRegistry = '_default';
+const headerForAnyone = [
+  'would be sent to every registry that anybody names',
+  'name a server, or write it in the folder of the registry that it is for',
+] as const;
 
 /**
  * The hosts that serve the images of `domain`, in the order in which they are to be tried, as containerd finds them: in the first of
@@ -32,6 +38,8 @@ export async function readHosts(directory: string, domain: string): Promise<read
   const found = [...problems];
   const settings: HostSettings[] = [];
   for (const entry of hosts) {
+    const isForAnyone = entry.origin === undefined && basename(folder) === anyRegistry;
+    if (isForAnyone && Object.keys(entry.headers).length > 0) found.push(problemAt(['header'], ...headerForAnyone));
     const tls = await readCertificates(entry, (key, message) => found.push(problemAt([...entry.path, key], message)));
     settings.push({ ...settingsOf(entry, domain, file), tls });
   }
@@ -84,7 +92,7 @@ function ownOrigin(domain: string, { authorities, clients, skipVerify }: HostEnt
 function folderNames(domain: string): readonly string[] {
   const spellings = [...new Set([domain, domain.toLowerCase()])];
   const withPort = spellings.map((each) => each.replace(/:(\d+)$/, '_$1_')).filter((each) => each.endsWith('_'));
-  return [...withPort, ...spellings, '_default'];
+  return [...withPort, ...spellings, anyRegistry];
 }
 
 async function findFolder(directory: string, domain: string): Promise<string | undefined> {

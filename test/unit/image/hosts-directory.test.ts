@@ -72,6 +72,16 @@ describe('the folder of a registry', () => {
     expect(await origins('A.EXAMPLE:5000')).toEqual(['https://c.example']);
   });
 
+  it('for all of them keeps headers for the hosts that it names', async () => {
+    const header = (above: string) => put('_default/hosts.toml', `${above}\n[header]\nauthorization = "Basic eDp5"`);
+    await header('server = "d.example"');
+    expect(await readHosts(directory, 'a.example')).toMatchObject([{ headers: { authorization: ['Basic eDp5'] } }]);
+    await header('');
+    await expect(readHosts(directory, 'a.example')).rejects.toMatchObject({
+      problems: [{ line: 2, path: 'header', message: expect.stringContaining('every registry') }],
+    });
+  });
+
   it('that is empty changes nothing, and hides the one for all', async () => {
     await put('_default/hosts.toml', 'server = "d.example"');
     await put('a.example/README', '');
