@@ -30,7 +30,7 @@ export function askRegistry(
     registry,
     accessNow: (before) => {
       if (before?.kind === 'own') return before;
-      return told.who ? givenNow(before, given) : { kind: 'public' };
+      return told.who || registry.isShownWho ? givenNow(before, given) : { kind: 'public' };
     },
     [Symbol.dispose]: () => registry[Symbol.dispose](),
   };

@@ -77,6 +77,13 @@ export class Hosts implements Disposable {
     }
   }
 
+  /** Whether one of the hosts is shown who asks by what the operator has for it, without a question for credentials. */
+  get areShownWho(): boolean {
+    return this.#hosts.some(
+      ({ settings: { headers, tls } }) => tls.identities.length > 0 || Object.keys(headers).length > 0,
+    );
+  }
+
   /** The host comes last from now on. */
   blame(host: Host): void {
     this.#failed.add(host);

@@ -127,6 +127,11 @@ export class Registry implements Disposable {
     return this.#reference.domain;
   }
 
+  /** Whether it may know who asks although nobody was asked for credentials: by a certificate, or by headers of the operator's. */
+  get isShownWho(): boolean {
+    return this.#hosts.areShownWho;
+  }
+
   [Symbol.dispose](): void {
     this.#hosts[Symbol.dispose]();
   }

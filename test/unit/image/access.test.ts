@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert, constant, oneof, property, record, string, uniqueArray } from 'fast-check';
@@ -13,9 +13,11 @@ import {
   givenNow,
   readAccess,
 } from '../../../src/image/access.ts';
+import { askRegistry } from '../../../src/image/asked-registry.ts';
 import { parseReference } from '../../../src/image/reference.ts';
 import { Registry } from '../../../src/image/registry/registry.ts';
 import type { RegistryCredentials } from '../../../src/image/types.ts';
+import type { Workplace } from '../../../src/image/workplace.ts';
 import { startFakeRegistry } from '../../support/fake-registry.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -104,6 +106,29 @@ describe('what a record says of access', () => {
 test('the time that a word counts is a day, unless the operator says otherwise', () => {
   expect(accessRulesOf()).toEqual({ freshMs: 86_400_000, graceMs: 0 });
   expect(accessRulesOf({ hours: 0, graceHours: 1.5 })).toEqual({ freshMs: 0, graceMs: 5_400_000 });
+});
+
+test('who is shown to a registry by a header of the operator is not nobody', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'componentd-test-access-'));
+  const registry = await startFakeRegistry(folder);
+  try {
+    const { manifest } = await buildLayout({ layers: [{ a: 'b' }] }, folder);
+    await mkdir(join(folder, registry.host));
+    const accessAfter = async (hosts: string) => {
+      await writeFile(join(folder, registry.host, 'hosts.toml'), hosts);
+      const { signal } = new AbortController();
+      const reference = parseReference(`${registry.host}/acme/x:1`);
+      const place = { signal, hostsDirectory: folder } as Workplace;
+      using asked = askRegistry({ reference, credentials: undefined }, place);
+      await asked.registry.prove(manifest.digest, 'manifests');
+      return asked.accessNow(undefined);
+    };
+    expect(await accessAfter('')).toEqual({ kind: 'public' });
+    expect(givenAt(await accessAfter('[header]\nauthorization = "Basic eDp5"'), undefined)).toBeGreaterThan(0);
+  } finally {
+    await registry.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('a registry that knows no HEAD proves a manifest by handing it out, and a page to log in proves nothing', async () => {
