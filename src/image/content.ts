@@ -98,37 +98,51 @@ export async function labelBlob(
   if (paths.length > 0) await client.call('Content.Update', { info: { digest, labels }, updateMask: { paths } });
 }
 
-interface Waiting {
-  /** Called while another writer holds the ref, with the bytes that it has. */
-  readonly onWait?: (bytes: number) => void;
-  readonly signal: AbortSignal;
-}
+/** How long an ingest that does not grow counts as another writer's. */
+const quietMs = 1_500;
+const longestQuietMs = 12_000;
 
-/** Opens a writer, waiting with growing pauses while another holds the ref. `undefined` when the expected blob is there already. */
-export async function openWhenFree(
+/**
+ * Opens a writer, after another one of the same ref is done. Whether there is one is told by the ingest, as long as it grows: containerd 1.x
+ * holds its database for most of a second while it finds that a ref is locked, so that a few who try again and again stop everything.
+ * `undefined` when the expected blob is there already.
+ */
+async function openWhenFree(
   client: Containerd,
   ingest: Ingest,
-  { onWait, signal }: Waiting,
+  { onWait, signal }: BlobRequest,
 ): Promise<ContentWriter | undefined> {
   const end = performance.now() + lockedForMs;
-  for (let pause = 16; ; pause = Math.min(pause * 2, 500)) {
-    try {
-      return await ContentWriter.open(client, ingest, signal);
-    } catch (error) {
-      if (!isUnavailable(error) || performance.now() > end) throw error;
-      onWait?.(await bytesOf(client, ingest.ref));
+  let quiet = quietMs;
+  let seen = { bytes: -1, at: 0 };
+  for (let pause = 16; ; pause = Math.min(pause * 2, 250)) {
+    const partial = await findPartial(client, ingest.ref);
+    // One that a crash left is as old as its last byte.
+    if (partial !== undefined && partial.bytes !== seen.bytes)
+      seen = { bytes: partial.bytes, at: seen.bytes < 0 ? partial.updatedAt : Date.now() };
+    if (partial === undefined || Date.now() - seen.at > quiet) {
+      try {
+        return await ContentWriter.open(client, ingest, signal);
+      } catch (error) {
+        if (!isUnavailable(error) || performance.now() > end) throw error;
+        quiet = Math.min(quiet * 2, longestQuietMs);
+        seen = { ...seen, at: Date.now() };
+      }
     }
+    onWait?.(partial?.bytes ?? 0);
     await sleep(pause * (0.5 + Math.random()), signal);
   }
 }
 
-/** The same code means "locked" and "no connection": a daemon that answers tells them apart. */
-async function bytesOf(client: Containerd, ref: string): Promise<number> {
+/** What an ingest holds, and since when (Unix milliseconds); `undefined` when there is none. */
+async function findPartial(client: Containerd, ref: string) {
   try {
-    return (await client.call('Content.Status', { ref })).status?.offset ?? 0;
+    const { status } = await client.call('Content.Status', { ref });
+    const { seconds = 0, nanos = 0 } = status?.updatedAt ?? {};
+    return { bytes: status?.offset ?? 0, updatedAt: seconds * 1000 + nanos / 1e6 };
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    return 0;
+    return undefined;
   }
 }
 
@@ -168,14 +182,14 @@ function belonging({ image }: BlobRequest): string {
 class WrongContent extends Error {}
 
 /** The writer that was just given up may still be closing on the daemon's side: until then the abort fails. */
-export async function abortIngest(client: Containerd, ref: string, { patient = true } = {}): Promise<void> {
+async function abortIngest(client: Containerd, ref: string): Promise<void> {
   for (let pause = 20; ; pause *= 2) {
     try {
       await client.call('Content.Abort', { ref });
       return;
     } catch (error) {
       if (isNotFound(error)) return;
-      if (!patient || pause > longestAbortPauseMs || !(isUnavailable(error) || hasCode(error, 'UNKNOWN'))) throw error;
+      if (pause > longestAbortPauseMs || !(isUnavailable(error) || hasCode(error, 'UNKNOWN'))) throw error;
     }
     await sleep(pause);
   }

@@ -1,4 +1,5 @@
 import { promisify } from 'node:util';
+import { within } from '../base/abort.ts';
 import { currentBootId } from '../base/owner.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { Mount } from '../gen/containerd.ts';
@@ -23,13 +24,16 @@ export async function durabilityOf(labels: Readonly<Record<string, string>>): Pr
   return boot === (await currentBootId()) ? 'unsynced' : 'lost';
 }
 
+/** Somebody else may write so much that there is no end to it. A snapshot that stays marked costs no more than being unpacked again. */
+const patienceMs = 3_000;
+
 /**
  * Brings unpacked layers to the disk, beginning with the first while the next are unpacked, so that little is left to write at the end.
  * One `sync` runs at a time, and the last one begins after the last layer.
  */
 export class Flush {
   readonly #own = new Set<string>();
-  #running: Promise<unknown> = Promise.resolve();
+  #written: Promise<boolean> = Promise.resolve(true);
   #queued: string | undefined;
 
   /** A snapshot that was committed, and the mounts through which it was filled. */
@@ -38,7 +42,7 @@ export class Flush {
     this.#queue(directoryOf(mounts));
   }
 
-  /** Resolves when the whole chain is on the disk and no snapshot of it says otherwise, whoever unpacked it. */
+  /** Resolves when the whole chain is on the disk and no snapshot of it says otherwise, whoever unpacked it, or after a bounded time. */
   async finish(client: Containerd, snapshotter: string, chain: readonly string[]): Promise<void> {
     const infos = await Promise.all(
       chain.map(async (key) => (await client.call('Snapshots.Stat', { snapshotter, key })).info),
@@ -46,7 +50,7 @@ export class Flush {
     const unsynced: string[] = [];
     for (const info of infos) if (info && (await durabilityOf(info.labels)) !== 'synced') unsynced.push(info.name);
     if (unsynced.some((name) => !this.#own.has(name))) this.#queue('');
-    await this.#running;
+    if ((await within(this.#written, patienceMs)) !== true) return;
     // From the bottom up: one that counts as safe stands on others that do.
     for (const name of unsynced) {
       const updateMask = { paths: [`labels.${unsyncedLabel}`] };
@@ -59,21 +63,20 @@ export class Flush {
   }
 
   #queue(directory: string): void {
-    if (this.#queued === undefined) {
-      this.#running = this.#running.then(() => this.#sync());
-      // Seen by `finish`; a pull that failed before that does not care.
-      this.#running.catch(() => {});
-    }
+    if (this.#queued === undefined) this.#written = this.#written.then(() => this.#sync());
     this.#queued = directory;
   }
 
-  async #sync(): Promise<void> {
+  async #sync(): Promise<boolean> {
     const directory = this.#queued ?? '';
     this.#queued = undefined;
     const { execFile } = await import('node:child_process');
-    const execute = promisify(execFile);
-    if (directory === '') await execute('sync');
-    else await execute('sync', ['--file-system', directory]).catch(() => execute('sync'));
+    const succeeds = (args: readonly string[]): Promise<boolean> =>
+      promisify(execFile)('sync', args).then(
+        () => true,
+        () => false,
+      );
+    return (directory !== '' && (await succeeds(['--file-system', directory]))) || succeeds([]);
   }
 }
 

@@ -4,7 +4,6 @@ import { Semaphore } from '../base/semaphore.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { BlobProgress } from './content.ts';
 import { Flush } from './durable.ts';
-import { withLock } from './lock.ts';
 import type { Descriptor } from './manifest.ts';
 import { type LayerProgress, layerProgress } from './progress.ts';
 import type { Turns } from './turns.ts';
@@ -50,7 +49,7 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
     signal,
   });
   const flush = new Flush();
-  const unpackMissing = async (): Promise<void> => {
+  try {
     for (const { layer, index } of missing) {
       const chainId = chain[index] as string;
       const result = await turns.run(`snapshot ${snapshotter} ${chainId}`, signal, () =>
@@ -72,13 +71,6 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
       );
       below = await grown(client, { image, snapshotter, chainId, room: { limits, below } });
       progress[index]?.is(result === 'unpacked' ? 'unpacked' : 'exists');
-    }
-  };
-  try {
-    const name = `unpack-${snapshotter}-${chain.at(-1)}`;
-    const onWait = (): void => progress[present]?.waiting(layers[present]?.size ?? 0);
-    if (missing.length > 0) {
-      await turns.run(name, signal, () => withLock(client, { lease, name, onWait, signal }, unpackMissing));
     }
     await Promise.all(downloads);
     await flush.finish(client, snapshotter, chain);

@@ -127,7 +127,11 @@ async function apply(
   onto: { key: string; mounts: readonly Mount[] },
 ): Promise<void> {
   const { layer, diffId, image } = unpack;
-  const { mediaType, digest, size } = layer;
+  const { digest, size } = layer;
+  // The same format; containerd 1.x knows it by one of its names.
+  const mediaType = layer.mediaType.endsWith('.tar.zstd')
+    ? 'application/vnd.oci.image.layer.v1.tar+zstd'
+    : layer.mediaType;
   const request = { diff: { mediaType, digest, size }, mounts: onto.mounts };
   const { applied } = await watchUnpack(client, { ...unpack, key: onto.key }, (signal) =>
     client.call('Diff.Apply', request, { signal, deadlineMs: applyDeadlineMs }).catch((error: unknown) => {
