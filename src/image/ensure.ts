@@ -4,6 +4,7 @@ import type { Containerd } from '../containerd/client.ts';
 import { accessRulesOf } from './access.ts';
 import { isAdmitted } from './admission.ts';
 import { assemble, noSource } from './assemble.ts';
+import { builtHost } from './build/built.ts';
 import { findHeld, type Held, suits } from './held.ts';
 import { withLease } from './leased.ts';
 import { Turns } from './turns.ts';
@@ -30,6 +31,7 @@ export async function ensureImage(
   const defaults = { limits: defaultLimits, access: accessRulesOf(), snapshotter: 'overlayfs', turns: new Turns() };
   const at: Workplace = { ...defaults, ...options };
   const wish = readWish(request);
+  if (wish.reference.domain === builtHost) throw mustBeBuilt(wish);
   const held = await findHeld(client, wish, at);
   const present = held && wish.policy !== 'always' && suits(held, wish) ? held.present : undefined;
   if (held && present && (await isAdmitted(client, { held, wish, at }))) {
@@ -40,6 +42,14 @@ export async function ensureImage(
   // Only who needs a registry pays for HTTP: its modules take 30 ms to load.
   const { fromRegistry } = await import('./from-registry.ts');
   return await fromRegistry(client, { held, wish, at });
+}
+
+/** Who asks for it by its name has not shown that he may read what it was made of. */
+function mustBeBuilt({ reference }: Wish): UserError {
+  return new UserError(`${reference.name} was built here, and is had only by building it`, {
+    reason: 'registry_denied',
+    hint: 'Use a definition of the type builder.',
+  });
 }
 
 interface Place {

@@ -8,6 +8,7 @@ import { classify } from '../../../src/base/errors.ts';
 import { setImageLabels } from '../../../src/containerd/image-labels.ts';
 import { type AccessRules, accessLabel } from '../../../src/image/access.ts';
 import { readBase } from '../../../src/image/build/base-images.ts';
+import { builtHost } from '../../../src/image/build/built.ts';
 import { createImages } from '../../../src/image/images.ts';
 import type { ImageRequest } from '../../../src/image/types.ts';
 import { type Front, openFront } from '../../support/front.ts';
@@ -236,7 +237,7 @@ describe('a private image', () => {
   });
 });
 
-test('an image of an archive is the tenant’s own, and nobody is asked', async () => {
+test('an image of an archive is the tenant’s own, and nobody is asked; one that was built is had by building only', async () => {
   const archive = join(ours.directory, 'own.tar');
   await buildImage({ layers: [{ own: 'content' }] }, archive);
   await ours.images.import({ source: archive, name: `${front.host}/own/x:1` }, ours.call);
@@ -245,5 +246,8 @@ test('an image of an archive is the tenant’s own, and nobody is asked', async 
   await setImageLabels(ours.client, `${front.host}/own/x:1`, { [accessLabel]: '' });
   await use(ours, due, { reference: `${front.host}/own/x:1`, policy: 'never' });
   expect(front.seen).toEqual([]);
+  const asBuilt = `${builtHost}/built/x:1`;
+  await ours.images.import({ source: archive, name: asBuilt }, ours.call);
+  expect(await refusal(ours, fresh, { reference: asBuilt })).toMatch(/^registry_denied: .*only by building it/);
   await collect(ours.client);
 });
