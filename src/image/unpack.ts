@@ -5,7 +5,7 @@ import { Scope } from '../base/scope.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { ContainerdError, isAlreadyExists, isFailedPrecondition, isNotFound } from '../containerd/errors.ts';
 import { prepareSnapshot } from '../containerd/snapshot.ts';
-import type { Mount } from '../gen/containerd.ts';
+import type { Mount, SnapshotInfo } from '../gen/containerd.ts';
 import { labelBlob } from './content.ts';
 import { invalid } from './document.ts';
 import { type Durability, durabilityOf, type Flush, unsyncedLabels } from './durable.ts';
@@ -95,11 +95,13 @@ async function removeLost(client: Containerd, snapshotter: string, name: string)
   } catch (error) {
     if (!isFailedPrecondition(error)) throw error;
   }
+  const children: SnapshotInfo[] = [];
   for await (const { info } of client.stream('Snapshots.List', { snapshotter, filters: [`parent=="${name}"`] })) {
-    for (const child of info) {
-      const isLost = child.name.startsWith(extractPrefix) || (await durabilityOf(child.labels)) === 'lost';
-      if (isLost) await removeLost(client, snapshotter, child.name);
-    }
+    children.push(...info);
+  }
+  for (const child of children) {
+    const isLost = child.name.startsWith(extractPrefix) || (await durabilityOf(child.labels)) === 'lost';
+    if (isLost) await removeLost(client, snapshotter, child.name);
   }
   await removeSnapshot(client, snapshotter, name);
 }

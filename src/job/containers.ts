@@ -163,7 +163,7 @@ async function create(id: string, wanted: Wanted, context: JobContext): Promise<
   try {
     return await runtime.create(containerRequest(id, wanted, context));
   } catch (error) {
-    if (classify(error).reason !== 'image-gone') throw error;
+    if (classify(error).reason !== 'image_gone') throw error;
   }
   const image = await ensureImageAgain(wanted.stage.image, wanted.image, context);
   return await runtime.create(containerRequest(id, { ...wanted, image }, context));

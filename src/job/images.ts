@@ -48,7 +48,7 @@ export async function ensureImageAgain(index: number, was: ReadyImage, context: 
   const image = await ensureImage(index, context);
   if (image.chainId === was.chainId) return image;
   throw new InfrastructureError(`${was.name} was removed while the job ran, and is ${image.digest} now`, {
-    reason: 'image-gone',
+    reason: 'image_gone',
     hint: 'Run the job again; it then uses one image from the beginning to the end.',
   });
 }

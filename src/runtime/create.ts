@@ -135,7 +135,7 @@ async function createSnapshot({ engine, request, runtime }: Making): Promise<Roo
 function imageGone(name: string, cause: unknown): InfrastructureError {
   return new InfrastructureError(`the layers of ${name} were removed since it was found ready`, {
     cause,
-    reason: 'image-gone',
+    reason: 'image_gone',
     hint: 'Pull or import the image again.',
   });
 }

@@ -11,6 +11,7 @@ import { readBase } from '../../../src/image/build/base-images.ts';
 import { builtHost } from '../../../src/image/build/built.ts';
 import { createImages } from '../../../src/image/images.ts';
 import type { ImageRequest } from '../../../src/image/types.ts';
+import { startFakeRegistry } from '../../support/fake-registry.ts';
 import { type Front, openFront } from '../../support/front.ts';
 import { collect, type ImagePlace, openImagePlace } from '../../support/image-place.ts';
 import { type Registry, startRegistry } from '../../support/registry.ts';
@@ -141,6 +142,26 @@ describe('a private image', () => {
     expect(new Set(answered())).toEqual(new Set(['HEAD']));
     expect(await others.content()).toHaveLength(4);
   });
+
+  test.each(['the same tenant', 'another one'])(
+    'is given to nobody of %s by a registry that only knows its digest',
+    async (whose) => {
+      await use(ours, fresh, { credentials: alice });
+      const liar = await startFakeRegistry(ours.directory);
+      const { digest, mediaType, size } = built.manifest;
+      liar.misbehave = ({ method }, response) => {
+        const headers = { 'content-type': mediaType, 'content-length': size, 'docker-content-digest': digest };
+        response.writeHead(method === 'HEAD' ? 200 : 404, method === 'HEAD' ? headers : {}).end();
+        return true;
+      };
+      try {
+        const place = whose === 'another one' ? others : ours;
+        expect(await refusal(place, fresh, { reference: `${liar.host}/stolen/x:1` })).toMatch(/^image_not_found: /);
+      } finally {
+        await liar.stop();
+      }
+    },
+  );
 
   test('is asked for again when the time is over, which costs one question', async () => {
     const old = (await label(ours)).replace(/@(\d+)/g, (_, seconds) => `@${Number(seconds) - 100}`);

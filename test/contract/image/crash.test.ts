@@ -162,8 +162,10 @@ test('what a power cut may have emptied is unpacked again, without the registry'
     return count;
   };
   expect(await labelled()).toBe(0);
-  // As if all but the lowest layer had been unpacked just before it.
+  // As if all but the lowest layer had been unpacked just before it, and something of another image on the topmost.
   const names = await place.snapshots();
+  const other = { snapshotter: 'overlayfs', key: 'extract-other', parent: image.chainId };
+  await place.client.call('Snapshots.Prepare', { ...other, labels: { 'containerd.io/gc.root': 'x' } });
   for (const snapshot of names.filter((id) => id !== built.diffIds[0])) {
     const info = { name: snapshot, labels: { 'componentd.unsynced': '00000000-0000-4000-8000-000000000000' } };
     const updateMask = { paths: ['labels.componentd.unsynced'] };

@@ -168,7 +168,7 @@ describe('a container that cannot be created', () => {
 
   it('is refused when its image was never unpacked', async () => {
     const { error, logs } = await failing('true', { chainId: `sha256:${'0'.repeat(64)}` });
-    expect(error).toMatchObject({ code: 'NOT_FOUND' });
+    expect(error).toMatchObject({ reason: 'image_gone', cause: { code: 'NOT_FOUND' } });
     expect(logs).toEqual([]);
   });
 
