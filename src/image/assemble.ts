@@ -27,6 +27,8 @@ export interface BlobSource {
   open(descriptor: Descriptor, kind: BlobKind, offset: number): Promise<AsyncIterable<Uint8Array>>;
   /** Throws unless the source has the blob and gives it to us. */
   prove(descriptor: Descriptor, kind: BlobKind): Promise<void>;
+  /** The same of a document that the namespace has already, perhaps of an image that not everybody may have. */
+  vouch(descriptor: Descriptor, kind: Exclude<BlobKind, 'layer'>): Promise<void>;
   /** For new blobs, for example where they came from. */
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -144,11 +146,15 @@ interface SmallBlob {
   readonly kind: BlobKind;
 }
 
-async function fetchSmall(client: Containerd, blob: SmallBlob): Promise<Buffer> {
-  await fetchBlob(client, blob);
-  const bytes = await readBlob(client, blob.descriptor.digest, maxConfigBytes);
-  if (bytes === undefined || bytes.length !== blob.descriptor.size) {
-    throw invalid(blob.assembly.name, `${blob.descriptor.digest} has not the size that is announced`);
+async function fetchSmall(
+  client: Containerd,
+  blob: SmallBlob & { readonly kind: Exclude<BlobKind, 'layer'> },
+): Promise<Buffer> {
+  const { assembly, descriptor, kind } = blob;
+  if ((await fetchBlob(client, blob)) === 'present') await assembly.source.vouch(descriptor, kind);
+  const bytes = await readBlob(client, descriptor.digest, maxConfigBytes);
+  if (bytes === undefined || bytes.length !== descriptor.size) {
+    throw invalid(assembly.name, `${descriptor.digest} has not the size that is announced`);
   }
   return bytes;
 }
@@ -181,5 +187,5 @@ export function noSource(name: string, hint: string): BlobSource {
   const refuse = async ({ digest }: Descriptor): Promise<never> => {
     throw new UserError(`${name} is not complete: ${digest} is missing`, { reason: 'image_not_present', hint });
   };
-  return { labels: {}, open: refuse, prove: refuse };
+  return { labels: {}, open: refuse, prove: refuse, vouch: async () => {} };
 }

@@ -18,7 +18,7 @@ export interface LocalImages {
   inspect(reference: string): Promise<InspectedImage | undefined>;
   /**
    * Whether there was one to remove. What nothing else keeps is off the disk when this resolves.
-   * @throws UserError reason `image-needed` with the jobs that need it, unless forced
+   * @throws UserError reason `image_needed` with the jobs that need it, unless forced
    */
   remove(reference: string, how: { readonly force: boolean; readonly signal: AbortSignal }): Promise<boolean>;
   /** See `collectImages`; waits for its turn. */
@@ -67,7 +67,7 @@ export function createLocalImages(client: Containerd, options: LocalOptions): Lo
 function neededBy(name: string, jobs: readonly string[]): UserError {
   const which = jobs.length === 1 ? `job ${jobs[0]} needs it` : `jobs ${jobs.join(', ')} need it`;
   return new UserError(`${name} stays: ${which}`, {
-    reason: 'image-needed',
+    reason: 'image_needed',
     hint: 'Wait until it has ended, `componentd sweep` if its process is gone, or remove the image with --force: the job may then fail.',
     data: { jobs },
   });

@@ -40,10 +40,13 @@ export async function pullImage(
 
 /** Blobs from the registry that resolved the reference. */
 export function registrySource(registry: Registry, { domain, path }: Reference): BlobSource {
+  const proveDocument: BlobSource['vouch'] = ({ digest }, kind) =>
+    registry.proveDocument(digest, kind === 'config' ? 'blobs' : 'manifests');
   return {
     labels: { [`containerd.io/distribution.source.${domain}`]: path },
-    prove: ({ digest }, kind) =>
-      registry.prove(digest, kind === 'manifest' || kind === 'index' ? 'manifests' : 'blobs'),
+    vouch: proveDocument,
+    prove: (descriptor, kind) =>
+      kind === 'layer' ? registry.prove(descriptor.digest, 'blobs') : proveDocument(descriptor, kind),
     async open(descriptor, kind, offset) {
       if (kind !== 'manifest' && kind !== 'index') return registry.blob(descriptor.digest, offset);
       const bytes = await registry.manifest(descriptor);

@@ -16,7 +16,7 @@ const leastBytes = 256 * 2 ** 20;
 
 /**
  * Gets an image, and once more when the disk was full and room could be made. What the first try had got by then was removed with it.
- * @throws InfrastructureError reason `disk-full` when there is no room; what `get` throws
+ * @throws InfrastructureError reason `disk_full` when there is no room; what `get` throws
  */
 export async function withRoom<T, C extends Call>(
   call: C,
@@ -47,7 +47,7 @@ export async function withRoom<T, C extends Call>(
 function noRoom(cause: unknown): InfrastructureError {
   return new InfrastructureError("there is no space left for the image on containerd's disk", {
     cause,
-    reason: 'disk-full',
+    reason: 'disk_full',
     hint: '`componentd image prune --all --dry-run` shows what could go; what was used a moment ago, is pinned, or came from an archive does not go by itself.',
   });
 }

@@ -18,7 +18,7 @@ export function networkOf({ id, network }: Named, policy: Policy, { fault }: Net
   const wanted = network ?? (policy === 'hardened' || fault !== undefined ? 'none' : 'bridge');
   if (wanted === 'none' || fault === undefined) return wanted;
   throw new InfrastructureError(`component ${id} needs the network "${wanted}": ${fault.message}`, {
-    reason: 'no-plugins',
+    reason: 'no_plugins',
     ...(fault.hint !== undefined && { hint: fault.hint }),
   });
 }

@@ -31,7 +31,7 @@ export interface RuntimeOptions {
 export interface Engine {
   readonly client: Containerd;
   readonly snapshotter: string;
-  /** Looked for once; a failure to find it is tried again. @throws InfrastructureError reason `runtime-missing` */
+  /** Looked for once; a failure to find it is tried again. @throws InfrastructureError reason `runtime_missing` */
   runtime(): Promise<RuntimeRecord>;
   /** Lets a task be created when not too many are. */
   readonly creating: Turns;

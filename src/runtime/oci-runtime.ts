@@ -34,7 +34,7 @@ const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/b
 /**
  * Looks for the runtime's binary and answers what containerd must be told. The binary is told by its absolute path: which one runs does
  * not depend on the daemon's PATH.
- * @throws InfrastructureError reason `runtime-missing` that names what was looked for, where, and the way out.
+ * @throws InfrastructureError reason `runtime_missing` that names what was looked for, where, and the way out.
  */
 export async function findRuntime(runtime: OciRuntime, searchPath = ''): Promise<RuntimeRecord> {
   const { name, binary = name, root, shim, configPath } = runtime;
@@ -73,7 +73,7 @@ async function findBinary(binary: string, { name, shim }: OciRuntime, searchPath
   for (const candidate of candidates) if (await isExecutable(candidate)) return candidate;
   const where = isAbsolute(binary) ? '' : ` in ${folders.join(', ')}`;
   throw new InfrastructureError(`the runtime "${name}" is not there: no executable file ${binary}${where}`, {
-    reason: 'runtime-missing',
+    reason: 'runtime_missing',
     hint:
       shim === undefined
         ? `Install it, or name its path in the setting runtimes.${name}.binary, or choose another --runtime.`

@@ -20,7 +20,7 @@ export interface FreeSpaceOptions {
 /**
  * Watches the file system of the logs until `signal` aborts, then resolves. A shim whose write failed once never writes again and its
  * container hangs, so this must speak up before the file system is full. The less is left, the more often it looks.
- * @throws InfrastructureError reason `disk-full` at once when the reserve is not there, and as soon as it is touched.
+ * @throws InfrastructureError reason `disk_full` at once when the reserve is not there, and as soon as it is touched.
  */
 export async function freeSpaceGuard(options: FreeSpaceOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
@@ -32,7 +32,7 @@ export async function freeSpaceGuard(options: FreeSpaceOptions, signal: AbortSig
   }
 }
 
-/** Bytes free beyond the reserve. @throws InfrastructureError reason `disk-full` when there are none; its data hold the bytes that may be used, and that are. */
+/** Bytes free beyond the reserve. @throws InfrastructureError reason `disk_full` when there are none; its data hold the bytes that may be used, and that are. */
 export async function checkFreeSpace({ path, reserveBytes }: FreeSpaceOptions): Promise<number> {
   const { bavail, blocks, bsize } = await statfs(path);
   const reserve = reserveBytes ?? Math.min(largestReserve, Math.max(smallestReserve, 0.05 * blocks * bsize));
@@ -42,7 +42,7 @@ export async function checkFreeSpace({ path, reserveBytes }: FreeSpaceOptions): 
   throw new InfrastructureError(
     `the file system of ${path} has ${inMebibytes(bavail * bsize)} free and needs ${inMebibytes(reserve)}`,
     {
-      reason: 'disk-full',
+      reason: 'disk_full',
       hint: 'Free some space, or choose another --state-dir.',
       data: {
         limit: { name: 'disk', value: blocks * bsize - reserve, unit: 'bytes' },

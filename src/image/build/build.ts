@@ -39,7 +39,7 @@ export interface BuildPlace extends Workplace {
  * Makes an image of a git repository, or finds the one that was made of the same base image, commit, commands and parameters. Who may not
  * read the repository does not get it either. Nothing of the repository is trusted: everything is done in a workshop.
  * @throws UserError for what the job's author must mend, with the text that commands print between user-error markers; ApplicationError for
- * other failures of a build; InfrastructureError reason `builder-missing`
+ * other failures of a build; InfrastructureError reason `builder_missing`
  */
 export async function buildImage(client: Containerd, request: BuildRequest, at: BuildPlace): Promise<ReadyImage> {
   await requirePrograms(buildah);

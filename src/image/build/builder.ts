@@ -21,7 +21,7 @@ export interface Builder {
 /** In `/usr/bin`, or where programs of a system's administrator lie: what a workshop sees. */
 const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
-/** @throws InfrastructureError reason `builder-missing` that names every package to install */
+/** @throws InfrastructureError reason `builder_missing` that names every package to install */
 export async function requirePrograms({ needs }: Pick<Builder, 'needs'>): Promise<void> {
   const missing = [];
   for (const need of needs) if (!(await isThere(need.program))) missing.push(need);
@@ -29,7 +29,7 @@ export async function requirePrograms({ needs }: Pick<Builder, 'needs'>): Promis
   throw new InfrastructureError(
     `images cannot be built here: ${missing.map(({ program }) => program).join(', ')} missing`,
     {
-      reason: 'builder-missing',
+      reason: 'builder_missing',
       hint: `Install what has it: apt-get install ${[...new Set(missing.map((need) => need.package))].join(' ')}.`,
     },
   );

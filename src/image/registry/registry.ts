@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { InfrastructureError, UserError } from '../../base/errors.ts';
 import { invalid } from '../document.ts';
-import { maxManifestBytes } from '../manifest.ts';
+import { maxConfigBytes, maxManifestBytes } from '../manifest.ts';
 import { isDigest, type Reference } from '../reference.ts';
 import { mediaTypeOf, rangeStart, skip } from './answer.ts';
 import { answerTimeoutMs, type Host } from './host.ts';
@@ -127,6 +127,14 @@ export class Registry implements Disposable {
     return this.#reference.domain;
   }
 
+  /**
+   * Throws unless the registry sends the document itself, an index, a manifest or a config: any registry can say that it has what somebody
+   * knows the digest of.
+   */
+  async proveDocument(digest: string, kind: 'blobs' | 'manifests'): Promise<void> {
+    await this.#document(`${kind}/${digest}`, kind === 'blobs' ? '*/*' : manifestTypes);
+  }
+
   /** Whether it may know who asks although nobody was asked for credentials: by a certificate, or by headers of the operator's. */
   get isShownWho(): boolean {
     return this.#hosts.areShownWho;
@@ -144,10 +152,9 @@ export class Registry implements Disposable {
     const ask = { method: 'GET', path, accept, ...(isOptional && { isOptional }) } as const;
     return this.#hosts.ask(ask, async (response, host) => {
       const found = mediaTypeOf(response);
-      const bounds = { limit: maxManifestBytes, timeoutMs: answerTimeoutMs, signal: this.#signal };
-      const bytes = await readWhole(response, bounds);
-      if (bytes === undefined)
-        throw invalid(this.#reference.name, `its manifest is larger than ${maxManifestBytes} bytes`);
+      const [what, limit] = path.startsWith('blobs/') ? ['config', maxConfigBytes] : ['manifest', maxManifestBytes];
+      const bytes = await readWhole(response, { limit, timeoutMs: answerTimeoutMs, signal: this.#signal });
+      if (bytes === undefined) throw invalid(this.#reference.name, `its ${what} is larger than ${limit} bytes`);
       const wrong =
         mediaType !== undefined && found !== mediaType
           ? `says that ${path} is ${found} where ${mediaType} was announced`
@@ -160,7 +167,7 @@ export class Registry implements Disposable {
 
 /** False when the path names another digest than that of `bytes`. */
 function isContentOf(path: string, bytes: Buffer): boolean {
-  const [, digest, algorithm = ''] = /^manifests\/((sha\d+):.+)$/.exec(path) ?? [];
+  const [, digest, algorithm = ''] = /^(?:manifests|blobs)\/((sha\d+):.+)$/.exec(path) ?? [];
   return digest === undefined || digest === `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }
 

@@ -61,7 +61,7 @@ function unusable(program: string, error: ExecFileException | null): Infrastruct
 
 export function notInstalled(program: string, cause?: unknown): InfrastructureError {
   return new InfrastructureError(`${program} is not installed, and networks need it`, {
-    reason: 'no-plugins',
+    reason: 'no_plugins',
     hint: 'Install the packages iptables, iproute2 and util-linux.',
     cause,
   });

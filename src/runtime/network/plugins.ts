@@ -21,7 +21,7 @@ export function networkFault(directories: readonly string[]): InfrastructureErro
 
 export function missingPlugin(type: string, directories: readonly string[]): InfrastructureError {
   return new InfrastructureError(`there is no CNI plugin "${type}" in ${directories.join(' or ')}`, {
-    reason: 'no-plugins',
+    reason: 'no_plugins',
     hint: 'Install the package containernetworking-plugins, or name its folder in networks.plugins.',
   });
 }

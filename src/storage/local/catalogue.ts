@@ -36,7 +36,7 @@ export class Catalogue {
 
   /**
    * Opens a catalogue of today's or an older format for its upgrade: while it is open nobody else can, and foreign keys are not enforced.
-   * @throws UserError reason `in-use` when somebody has it open; when the file is of a newer format, or none of ours
+   * @throws UserError reason `in_use` when somebody has it open; when the file is of a newer format, or none of ours
    */
   static openAlone(path: string): Catalogue {
     const database = connect(path, { timeout: aloneTimeoutMs, enableForeignKeyConstraints: false });
@@ -46,7 +46,7 @@ export class Catalogue {
       if (!isBusy((error as Error).cause)) throw error;
       throw new UserError(`${path} is in use by another process`, {
         cause: error,
-        reason: 'in-use',
+        reason: 'in_use',
         hint: 'Wait for its jobs, or stop them, and try again.',
       });
     }
@@ -174,7 +174,7 @@ function assertCurrent(catalogue: Catalogue, path: string): void {
   const found = formatOf(catalogue, path);
   if (found === formatVersion) return;
   throw new UserError(`${path} has the older format ${found}, this version reads format ${formatVersion}`, {
-    reason: 'old-format',
+    reason: 'old_format',
     hint: `Upgrade it with \`componentd project upgrade --project ${dirname(path)}\`; older versions cannot read it afterwards.`,
   });
 }

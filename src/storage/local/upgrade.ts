@@ -53,7 +53,7 @@ function isCurrent({ catalogue }: ProjectFolder): boolean {
     Catalogue.open(catalogue).close();
     return true;
   } catch (error) {
-    if (error instanceof UserError && error.reason === 'old-format') return false;
+    if (error instanceof UserError && error.reason === 'old_format') return false;
     throw error;
   }
 }

@@ -263,7 +263,7 @@ describe('a collection', () => {
       { reference: 'docker.io/demo/a:1', job: 'J2' },
     ]);
     const refusal = busy.remove('demo/a:1', { force: false, ...calmly });
-    await expect(refusal).rejects.toMatchObject({ reason: 'image-needed', data: { jobs: ['J1', 'J2'] } });
+    await expect(refusal).rejects.toMatchObject({ reason: 'image_needed', data: { jobs: ['J1', 'J2'] } });
     expect((await place.client.call('Images.Get', { name: 'docker.io/demo/a:1' })).image?.labels).not.toHaveProperty(
       leavingLabel,
     );

@@ -25,7 +25,7 @@ afterAll(async () => {
 const logsOnDisk = (name: string) => ({ stdout: join(disk, `${name}.out`), stderr: join(disk, `${name}.err`) });
 
 it('refuses a file system that is smaller than the reserve, before anything is started', async () => {
-  await expect(checkFreeSpace({ path: disk })).rejects.toMatchObject({ reason: 'disk-full', class: 'infrastructure' });
+  await expect(checkFreeSpace({ path: disk })).rejects.toMatchObject({ reason: 'disk_full', class: 'infrastructure' });
 });
 
 it('stops a container that floods its log before the file system is full', async () => {
@@ -34,7 +34,7 @@ it('stops a container that floods its log before the file system is full', async
   const quiet = new AbortController();
   const guard = freeSpaceGuard({ path: disk, reserveBytes: 32 * mebibyte }, quiet.signal);
   await container.start();
-  await expect(guard).rejects.toMatchObject({ reason: 'disk-full' });
+  await expect(guard).rejects.toMatchObject({ reason: 'disk_full' });
   await container.stop(0);
   await container.remove();
   expect(await checkFreeSpace({ path: disk, reserveBytes: 0 })).toBeGreaterThan(0);

@@ -134,7 +134,7 @@ describe('networks', () => {
   it('say which package is missing before anything is made', async () => {
     const networks = createNetworks({ ...settings, pluginDirectories: ['/nowhere'] });
     await expect(networks.attach(bridge('a'))).rejects.toMatchObject({
-      reason: 'no-plugins',
+      reason: 'no_plugins',
       hint: expect.stringContaining('containernetworking-plugins'),
     });
     expect(networks.isAttached(idOf('a'))).toBe(false);

@@ -44,8 +44,8 @@ describe('withRoom', () => {
   });
 
   it('says that there is no room when none could be made, or it was not enough', async () => {
-    await expect(tries(full).run(false)).rejects.toMatchObject({ class: 'infrastructure', reason: 'disk-full' });
-    await expect(tries(full, full).run(true)).rejects.toMatchObject({ reason: 'disk-full', cause: full });
+    await expect(tries(full).run(false)).rejects.toMatchObject({ class: 'infrastructure', reason: 'disk_full' });
+    await expect(tries(full, full).run(true)).rejects.toMatchObject({ reason: 'disk_full', cause: full });
   });
 
   it('leaves everything else as it is', async () => {

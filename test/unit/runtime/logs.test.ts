@@ -138,7 +138,7 @@ describe('the guard of free space', () => {
 
   it('fails at once when the reserve is not there', async () => {
     const guard = freeSpaceGuard({ path: directory, reserveBytes: 2 ** 60 }, new AbortController().signal);
-    await expect(guard).rejects.toMatchObject({ class: 'infrastructure', reason: 'disk-full' });
+    await expect(guard).rejects.toMatchObject({ class: 'infrastructure', reason: 'disk_full' });
   });
 
   it('resolves when nobody needs it any more', async () => {

@@ -44,7 +44,7 @@ it.each([
 ])('names what it looked for when that %s', async (_, runtime, binary) => {
   await expect(findRuntime(runtime, folder)).rejects.toMatchObject({
     class: 'infrastructure',
-    reason: 'runtime-missing',
+    reason: 'runtime_missing',
     message: expect.stringContaining(binary),
     hint: expect.stringMatching(/[Ii]nstall/),
   });

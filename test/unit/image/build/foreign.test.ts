@@ -35,7 +35,7 @@ test('what is missing for building is named with its package', async () => {
   ];
   await expect(requirePrograms({ needs })).rejects.toMatchObject({
     class: 'infrastructure',
-    reason: 'builder-missing',
+    reason: 'builder_missing',
     message: expect.stringContaining('no-such-builder, no-such-git'),
     hint: expect.stringContaining('apt-get install a-builder a-git'),
   });

@@ -133,7 +133,7 @@ describe('a project of the first format', () => {
     const database = new DatabaseSync(catalogueOf(path));
     try {
       database.exec('PRAGMA journal_mode = WAL; SELECT * FROM meta');
-      await expect(upgradeProject(path, { dryRun: false })).rejects.toMatchObject({ class: 'user', reason: 'in-use' });
+      await expect(upgradeProject(path, { dryRun: false })).rejects.toMatchObject({ class: 'user', reason: 'in_use' });
       expect(formatAt(path)).toBe(1);
     } finally {
       database.close();
