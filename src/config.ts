@@ -7,7 +7,7 @@ import { type ImageSettings, problemsOfImages } from './base/image-settings.ts';
 import { JsonSyntaxError, parseJson, toPlain } from './base/json.ts';
 import { type LimitSettings, problemsOfLimits } from './base/limit-settings.ts';
 import { type NetworkConfig, problemsOfNetworks } from './base/network-settings.ts';
-import { suggest } from './base/suggest.ts';
+import { suggestFrom } from './base/suggest.ts';
 
 /** Everything an operator can set; validated once, frozen, handed down. Bytes, milliseconds, counts. */
 export interface Config {
@@ -191,8 +191,7 @@ function readConfigFile(path: string | undefined): Partial<typeof defaults> {
 function complaint(key: string, value: unknown): Problem | undefined {
   if (!Object.hasOwn(defaults, key)) {
     const settings = Object.keys(defaults);
-    const meant = suggest(key, settings);
-    const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${settings.join(', ')}`;
+    const hint = suggestFrom(key, settings, 'settings');
     return { message: 'is not a setting', hint };
   }
   const example = (defaults as Readonly<Record<string, unknown>>)[key];
@@ -215,8 +214,7 @@ const knownRuntimes = ['runc', 'crun'];
 function problemsOfRuntime({ runtime, runtimes }: Pick<Config, 'runtime' | 'runtimes'>): Problem[] {
   const known = [...new Set([...knownRuntimes, ...Object.keys(runtimes)])];
   if (known.includes(runtime)) return [];
-  const meant = suggest(runtime, known);
-  const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}known are ${known.join(', ')}; describe others in the setting runtimes`;
+  const hint = `${suggestFrom(runtime, known, 'known')}; describe others in the setting runtimes`;
   return [{ path: 'runtime', message: `"${runtime}" is not known`, hint }];
 }
 

@@ -1,6 +1,6 @@
 import type { Problem } from './errors.ts';
 import { dockerBytes, memoryPattern } from './memory-text.ts';
-import { suggest } from './suggest.ts';
+import { suggestFrom } from './suggest.ts';
 
 /** What an operator gives to the building of one image; amounts as `512m` or `4g`. */
 export interface BuildSettings {
@@ -44,8 +44,7 @@ export function problemsOfBuild(value: unknown, path: string): readonly Problem[
   return Object.entries(value).flatMap(([key, amount]): readonly Problem[] => {
     const place = `${path}.${key}`;
     if (!names.includes(key)) {
-      const meant = suggest(key, names);
-      const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${names.join(', ')}`;
+      const hint = suggestFrom(key, names, 'settings');
       return [{ path: place, message: 'is not a setting of builds', hint }];
     }
     if (key === 'registries') {

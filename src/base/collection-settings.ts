@@ -1,6 +1,6 @@
 import type { Problem } from './errors.ts';
 import { dockerBytes, memoryPattern } from './memory-text.ts';
-import { suggest } from './suggest.ts';
+import { suggestFrom } from './suggest.ts';
 
 /** When images that nobody needs are removed by themselves, and which stay. Sizes are written `500m`, `80g`; spans of time `90m`, `12h`, `30d`. */
 export interface CollectionSettings {
@@ -85,8 +85,7 @@ export function problemsOfCollection(settings: unknown, path: string): readonly 
   const problems = Object.entries(settings).flatMap(([key, value]) => {
     if (Object.hasOwn(checks, key)) return checks[key as keyof CollectionSettings](value, `${path}.${key}`);
     const names = Object.keys(checks);
-    const meant = suggest(key, names);
-    const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${names.join(', ')}`;
+    const hint = suggestFrom(key, names, 'settings');
     return [{ path: `${path}.${key}`, message: 'is not a setting of the collection', hint }];
   });
   return problems.length > 0 ? problems : contradictions(settings as CollectionSettings, path);

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import type { Problem } from './errors.ts';
-import { suggest } from './suggest.ts';
+import { suggestFrom } from './suggest.ts';
 
 /** By registry, `host[:port]`, or by the repositories below a path of it, `host[:port]/path`: the longest that fits counts. */
 export type CredentialSettings = Readonly<Record<string, UserSettings | { readonly ecr: EcrSettings }>>;
@@ -115,8 +115,7 @@ function problemsOfKeys(settings: object, known: Readonly<Record<string, Complai
     const complain = Object.hasOwn(known, key) ? known[key] : undefined;
     if (complain === undefined) {
       const names = Object.keys(known);
-      const meant = suggest(key, names);
-      const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${names.join(', ')}`;
+      const hint = suggestFrom(key, names, 'settings');
       return [{ path: `${at}.${key}`, message: 'is not a setting here', hint }];
     }
     const message = complain(value);

@@ -1,6 +1,6 @@
 import type { Problem } from './errors.ts';
 import { dockerBytes, memoryPattern } from './memory-text.ts';
-import { suggest } from './suggest.ts';
+import { suggestFrom } from './suggest.ts';
 
 /** What an image may take. Sizes are written as amounts of memory are: `512m`, `64g`. */
 export interface ImageLimitSettings {
@@ -53,8 +53,7 @@ export function problemsOfImageLimits(settings: unknown, path: string): readonly
 function problemOf(name: string, value: unknown, path: string): readonly Problem[] {
   if (!Object.hasOwn(defaultLimits, name)) {
     const names = Object.keys(defaultLimits);
-    const meant = suggest(name, names);
-    const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}limits of images are ${names.join(', ')}`;
+    const hint = suggestFrom(name, names, 'limits of images');
     return [{ path, message: 'is not a limit of images', hint }];
   }
   if (name.endsWith('Files')) {

@@ -5,7 +5,7 @@ import { type CredentialSettings, problemsOfCredentials } from './credential-set
 import type { Problem } from './errors.ts';
 import { type ImageLimitSettings, problemsOfImageLimits } from './image-limits.ts';
 import { type AccessSettings, problemsOfAccess, problemsOfSignatures, type SignatureRules } from './image-trust.ts';
-import { suggest } from './suggest.ts';
+import { suggestFrom } from './suggest.ts';
 
 /**
  * `missing` uses what is present under the name (and digest, when given), `always` asks the registry, `never` refuses to. `digest` is
@@ -64,8 +64,7 @@ export function problemsOfImages(settings: object): readonly Problem[] {
     const path = `images.${key}`;
     if (Object.hasOwn(checks, key)) return checks[key as keyof ImageSettings](value, path);
     const names = Object.keys(checks);
-    const meant = suggest(key, names);
-    const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${names.join(', ')}`;
+    const hint = suggestFrom(key, names, 'settings');
     return [{ path, message: 'is not a setting of images', hint }];
   });
 }

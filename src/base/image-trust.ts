@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import type { Problem } from './errors.ts';
-import { suggest } from './suggest.ts';
+import { suggestFrom } from './suggest.ts';
 
 /** How long a registry's word counts that whoever asks may have an image that is not public. */
 export interface AccessSettings {
@@ -113,11 +113,10 @@ function listOf(complain: (text: string) => string | undefined): Check {
 }
 
 function unknown(path: string, key: string, known: readonly string[]): Problem {
-  const meant = suggest(key, known);
   return {
     path,
     message: 'is not known',
-    hint: `${meant === undefined ? '' : `did you mean ${meant}? `}known are ${known.join(', ')}`,
+    hint: suggestFrom(key, known, 'known'),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Problem } from './errors.ts';
 import { memoryMegabytes, memoryPattern } from './memory-text.ts';
-import { suggest } from './suggest.ts';
+import { suggestFrom } from './suggest.ts';
 
 /** Resource limits of a process that can be set, by their names in Docker. */
 export const ulimitNames = ['core', 'fsize', 'memlock', 'msgqueue', 'nofile', 'stack'] as const;
@@ -57,8 +57,7 @@ export function problemsOfLimits(settings: object): readonly Problem[] {
     const path = `limits.${key}`;
     if (Object.hasOwn(checks, key)) return checks[key as keyof LimitSettings](value, path);
     const names = Object.keys(checks);
-    const meant = suggest(key, names);
-    const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}limits are ${names.join(', ')}`;
+    const hint = suggestFrom(key, names, 'limits');
     return [{ path, message: 'is not a limit', hint }];
   });
 }

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { covers, linkLocal, overlap, parseCidr, parseEndpoint } from './cidr.ts';
 import type { Problem } from './errors.ts';
-import { suggest } from './suggest.ts';
+import { suggestFrom } from './suggest.ts';
 
 /** What an operator decides about the networks of containers; everything has a default. */
 export interface NetworkConfig {
@@ -47,8 +47,7 @@ export function problemsOfNetworks(settings: object): readonly Problem[] {
     const path = `networks.${key}`;
     if (Object.hasOwn(checks, key)) return checks[key as keyof NetworkConfig](value, path);
     const names = Object.keys(checks);
-    const meant = suggest(key, names);
-    const hint = `${meant === undefined ? '' : `did you mean ${meant}? `}settings are ${names.join(', ')}`;
+    const hint = suggestFrom(key, names, 'settings');
     return [{ path, message: 'is not a setting of networks', hint }];
   });
 }

@@ -13,6 +13,12 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
+/** A hint for a word that is none of the known ones, which are called `what`: `did you mean a? settings are a, b`. */
+export function suggestFrom(word: string, known: readonly string[], what: string): string {
+  const meant = suggest(word, known);
+  return `${meant === undefined ? '' : `did you mean ${meant}? `}${what} are ${known.join(', ')}`;
+}
+
 function plain(word: string): string {
   return word.toLowerCase().replace(/[-_]/g, '');
 }
