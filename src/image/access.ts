@@ -82,7 +82,10 @@ export function givenNow(before: Access | undefined, credentials: RegistryCreden
   };
 }
 
-/** Who brings nothing is the tenant, with what the node has for him. Credentials themselves are not to be found out from this. */
+/**
+ * Who brings nothing is the tenant, with what the node has for him. Salted, so that records tell nothing of one another; who may read containerd's
+ * could still try out short passwords.
+ */
 function whoIs(salt: string, credentials: RegistryCredentials | undefined): string {
   if (credentials === undefined) return 'tenant';
   const { server = '', username, password, kind = '', region = '' } = credentials;
