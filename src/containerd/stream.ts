@@ -43,7 +43,9 @@ export function openDuplex<Request, Response extends object>(
   const unsent = new Set<(error: unknown) => void>();
   let failure: { readonly error: unknown } | undefined;
   const fail = (thrown: unknown): void => {
-    failure ??= { error: options.signal?.aborted ? options.signal.reason : options.explain(thrown, patience.exhausted) };
+    failure ??= {
+      error: options.signal?.aborted ? options.signal.reason : options.explain(thrown, patience.exhausted),
+    };
     for (const reject of unsent) reject(failure.error);
     unsent.clear();
   };
