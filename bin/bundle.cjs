@@ -14,8 +14,9 @@ const { crc32 } = require('node:zlib');
 function runBundle(root) {
   const filename = `${root}/dist/main.cjs`;
   const bytes = readFileSync(filename);
-  // A job needs functions that no other verb does. A wrong guess costs time only.
-  const work = process.argv.includes('run') || process.argv.includes('resume') ? 'job' : 'other';
+  // A job needs functions that no other verb does, and so does a pull. A wrong guess costs time only.
+  const { argv } = process;
+  const work = argv.includes('run') || argv.includes('resume') ? 'job' : argv.includes('image') ? 'image' : 'other';
   const cachePath = `${root}/.cache/code/${crc32(bytes).toString(16)}-${work}`;
   const cachedData = readCache(cachePath);
   const script = new Script(`(function(require,__filename){${bytes.latin1Slice()}\n})`, {

@@ -1,11 +1,11 @@
 import type { Emit } from '../base/events.ts';
 import type { ImageLimits } from '../base/image-limits.ts';
-import { Semaphore } from '../base/semaphore.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { BlobProgress } from './content.ts';
+import { startDownloads } from './downloads.ts';
 import { Flush } from './durable.ts';
 import type { Descriptor } from './manifest.ts';
-import { type LayerProgress, layerProgress } from './progress.ts';
+import { layerProgress } from './progress.ts';
 import type { Turns } from './turns.ts';
 import { countUnpacked, unpackLayer } from './unpack.ts';
 import { addUsage, nothingTaken, overLimit, type Room, type Usage, usageOf } from './unpack-limits.ts';
@@ -26,11 +26,9 @@ export interface Layers {
   readonly signal: AbortSignal;
 }
 
-const downloadsAtOnce = 3;
-
 /**
  * Makes sure that the whole chain is unpacked and kept by the lease. Layers below the highest present snapshot are not even fetched; the
- * others are, three at a time, while those below them are applied. A layer that fails stops the others.
+ * others are while those below them are applied. A layer that fails stops the others.
  */
 export async function unpackLayers(client: Containerd, work: Layers): Promise<void> {
   const { image, layers, diffIds, chain, lease, snapshotter, turns, emit, limits } = work;
@@ -94,25 +92,4 @@ async function grown(client: Containerd, { image, snapshotter, chainId, room }: 
   const refused = overLimit(image, room, usage);
   if (refused !== undefined) throw refused;
   return addUsage(room.below, usage);
-}
-
-interface Downloads {
-  readonly missing: readonly Descriptor[];
-  readonly progress: readonly LayerProgress[];
-  readonly signal: AbortSignal;
-}
-
-function startDownloads(work: Layers, { missing, progress, signal }: Downloads): readonly Promise<void>[] {
-  const slots = new Semaphore(downloadsAtOnce);
-  return missing.map((layer, index) => {
-    const { downloading, waiting, is } = progress[index] as LayerProgress;
-    const download = slots.run(async () => {
-      signal.throwIfAborted();
-      await work.fetch(layer, { onProgress: downloading, onWait: waiting }, signal);
-      is('downloaded');
-    });
-    // Whoever applies the layer sees the failure; until then it must not count as unhandled.
-    download.catch(() => {});
-    return download;
-  });
 }
