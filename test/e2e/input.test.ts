@@ -198,7 +198,6 @@ describe('configurations', () => {
   test.each([
     [{ logging: { type: 'gelf' } }, 'data.logging.type'],
     [{ staging_storage: { input: 's3' } }, 'data.staging_storage.input'],
-    [{ definition: { type: 'aws-ecr', uri: 'x/y' } }, 'data.definition.type'],
   ])('a definition with %j is refused at plan time by name', async (more, path) => {
     const error = await refusal(await withMain(more), { component: 'test.main', configData: {} });
     expect(paths(error)).toEqual([path]);
