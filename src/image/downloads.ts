@@ -1,8 +1,11 @@
 import { sleep } from '../base/abort.ts';
 import { Semaphore } from '../base/semaphore.ts';
-import type { Layers } from './layers.ts';
+import type { BlobProgress } from './content.ts';
 import type { Descriptor } from './manifest.ts';
 import type { LayerProgress } from './progress.ts';
+
+/** Brings a layer's blob into the content store. */
+export type FetchLayer = (layer: Descriptor, progress: BlobProgress, signal: AbortSignal) => Promise<unknown>;
 
 interface Downloads {
   /** From the bottom up. */
@@ -22,10 +25,7 @@ const lookMs = 120;
  * Begins the download of every layer in their order, at most three at a time: the next one when one is done, or as soon as those under way
  * leave room for it. Answers one promise for each layer; a failure is for whoever awaits it.
  */
-export function startDownloads(
-  work: Pick<Layers, 'fetch'>,
-  { missing, progress, signal }: Downloads,
-): readonly Promise<void>[] {
+export function startDownloads(fetch: FetchLayer, { missing, progress, signal }: Downloads): readonly Promise<void>[] {
   const slots = new Semaphore(atOnce);
   let mayBegin: Promise<unknown> = Promise.resolve();
   return missing.map((layer, index) => {
@@ -40,7 +40,7 @@ export function startDownloads(
           pace.bytes = bytes;
           downloading(bytes);
         };
-        await work.fetch(layer, { onProgress, onWait: waiting }, signal);
+        await fetch(layer, { onProgress, onWait: waiting }, signal);
         is('downloaded');
       }),
     );

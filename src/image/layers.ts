@@ -1,8 +1,7 @@
 import type { Emit } from '../base/events.ts';
 import type { ImageLimits } from '../base/image-limits.ts';
 import type { Containerd } from '../containerd/client.ts';
-import type { BlobProgress } from './content.ts';
-import { startDownloads } from './downloads.ts';
+import { type FetchLayer, startDownloads } from './downloads.ts';
 import { Flush } from './durable.ts';
 import type { Descriptor } from './manifest.ts';
 import { layerProgress } from './progress.ts';
@@ -20,8 +19,7 @@ export interface Layers {
   readonly snapshotter: string;
   readonly limits: ImageLimits;
   readonly turns: Turns;
-  /** Brings a layer's blob into the content store. */
-  readonly fetch: (layer: Descriptor, progress: BlobProgress, signal: AbortSignal) => Promise<unknown>;
+  readonly fetch: FetchLayer;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -41,7 +39,7 @@ export async function unpackLayers(client: Containerd, work: Layers): Promise<vo
   const stop = new AbortController();
   const signal = AbortSignal.any([work.signal, stop.signal]);
   const missing = layers.map((layer, index) => ({ layer, index })).slice(present);
-  const downloads = startDownloads(work, {
+  const downloads = startDownloads(work.fetch, {
     missing: missing.map(({ layer }) => layer),
     progress: progress.slice(present),
     signal,
