@@ -212,8 +212,8 @@ class Connection implements Containerd {
     if (!isServiceError(thrown)) return thrown;
     const code = codeOf(thrown.code);
     return new ContainerdError({
-      // containerd 2.x reports a deadline that passed on its side as a cancellation.
-      code: late && code === 'CANCELLED' ? 'DEADLINE_EXCEEDED' : code,
+      // containerd reports a deadline that passed on its side as a cancellation (2.x) or without a code (1.6, from a shim).
+      code: late && (code === 'CANCELLED' || code === 'UNKNOWN') ? 'DEADLINE_EXCEEDED' : code,
       method,
       details: thrown.details,
       address: this.#wire.path,
