@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import type { Problem } from './errors.ts';
+import { type Check, listOf } from './list-check.ts';
 import { suggestFrom } from './suggest.ts';
 
 /** How long a registry's word counts that whoever asks may have an image that is not public. */
@@ -89,28 +90,17 @@ function problemsOfRule(rule: unknown, path: string): readonly Problem[] {
   return problems;
 }
 
-type Check = (value: unknown, path: string) => readonly Problem[];
-
 const ruleChecks: Readonly<Record<keyof SignatureRule, Check>> = {
   policy: (value, path) =>
     value === 'off' || value === 'warn' || value === 'require'
       ? []
       : [{ path, message: 'must be off, warn or require' }],
-  keys: listOf((text) => (isAbsolute(text) ? undefined : 'must be an absolute path')),
-  digests: listOf((text) => (digestPattern.test(text) ? undefined : 'must be sha256: and 64 digits in lower case')),
+  keys: listOf(mostEntries, (text) => (isAbsolute(text) ? undefined : 'must be an absolute path')),
+  digests: listOf(mostEntries, (text) =>
+    digestPattern.test(text) ? undefined : 'must be sha256: and 64 digits in lower case',
+  ),
   sameRepository: (value, path) => (typeof value === 'boolean' ? [] : [{ path, message: 'must be true or false' }]),
 };
-
-function listOf(complain: (text: string) => string | undefined): Check {
-  return (value, path) => {
-    if (!Array.isArray(value) || value.length > mostEntries)
-      return [{ path, message: `must be a list of at most ${mostEntries}` }];
-    return value.flatMap((entry: unknown, index) => {
-      const message = typeof entry === 'string' ? complain(entry) : 'must be a text';
-      return message === undefined ? [] : [{ path: `${path}.${index}`, message }];
-    });
-  };
-}
 
 function unknown(path: string, key: string, known: readonly string[]): Problem {
   return {

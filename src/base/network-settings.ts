@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { covers, linkLocal, overlap, parseCidr, parseEndpoint } from './cidr.ts';
 import type { Problem } from './errors.ts';
+import { type Check, listOf } from './list-check.ts';
 import { suggestFrom } from './suggest.ts';
 
 /** What an operator decides about the networks of containers; everything has a default. */
@@ -23,8 +24,6 @@ const smallestSubnet = 28;
 const largestSubnet = 12;
 const mostEntries = 200;
 
-type Check = (value: unknown, path: string) => readonly Problem[];
-
 const checks: Readonly<Record<keyof NetworkConfig, Check>> = {
   subnet: (value, path) => {
     const cidr = typeof value === 'string' ? parseCidr(value) : undefined;
@@ -33,10 +32,10 @@ const checks: Readonly<Record<keyof NetworkConfig, Check>> = {
     const message = `must be a range of IPv4 addresses with a length from ${largestSubnet} to ${smallestSubnet}`;
     return [{ path, message, hint: 'for example 10.213.0.0/16; the bits behind the length are 0' }];
   },
-  plugins: listOf((text) => (isAbsolute(text) ? undefined : 'must be an absolute path')),
-  nameServers: listOf(complaintAboutNameServer),
-  bridgeAllow: listOf(complaintAboutEndpoint),
-  noInternetAllow: listOf(complaintAboutEndpoint),
+  plugins: listOf(mostEntries, (text) => (isAbsolute(text) ? undefined : 'must be an absolute path')),
+  nameServers: listOf(mostEntries, complaintAboutNameServer),
+  bridgeAllow: listOf(mostEntries, complaintAboutEndpoint),
+  noInternetAllow: listOf(mostEntries, complaintAboutEndpoint),
   directory: (value, path) =>
     typeof value === 'string' && isAbsolute(value) ? [] : [{ path, message: 'must be an absolute path' }],
 };
@@ -65,15 +64,4 @@ function complaintAboutNameServer(text: string): string | undefined {
   const address = parseCidr(text);
   if (address === undefined || text.includes('/')) return 'must be an IPv4 address';
   return covers(linkLocal, address) ? neverReachable : undefined;
-}
-
-function listOf(complain: (text: string) => string | undefined): Check {
-  return (value, path) => {
-    if (!Array.isArray(value) || value.length > mostEntries)
-      return [{ path, message: `must be a list of at most ${mostEntries}` }];
-    return value.flatMap((entry: unknown, index) => {
-      const message = typeof entry === 'string' ? complain(entry) : 'must be a text';
-      return message === undefined ? [] : [{ path: `${path}.${index}`, message }];
-    });
-  };
 }
